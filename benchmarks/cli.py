@@ -1,0 +1,76 @@
+"""How long the commands that people type all day take, beside a Python that does nothing.
+
+    python benchmarks/cli.py [--runs N] [--quick] [--json]
+
+`mfv log` lists a repository of 100 runs, which the script makes first by running a flow of two
+steps 100 times.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from harness import Comparison, Contender, arguments, compare, measure, run_main
+from mfv_command import MFV, mfv_environment, mfv_version
+from report import as_json, as_markdown
+
+FLOW = """\
+from mfv import FlowSpec, Parameter, step
+
+
+class TinyFlow(FlowSpec):
+    number = Parameter("number", default=0, type=int)
+
+    @step
+    def start(self):
+        self.square = self.number**2
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+
+if __name__ == "__main__":
+    TinyFlow()
+"""
+
+
+def main() -> None:
+    options = arguments(__doc__, runs=20).parse_args()
+    versions = {"mfv": mfv_version()}
+    recorded, rounds = (10, 1) if options.quick else (100, options.runs)
+    with tempfile.TemporaryDirectory(prefix="bench-cli-") as name:
+        folder = Path(name)
+        record_runs(folder, recorded)
+        comparison = commands(folder, recorded, rounds)
+    print((as_json if options.json else as_markdown)([comparison], versions))
+
+
+def record_runs(folder: Path, count: int) -> None:
+    """Make a repository of `count` finished runs in `folder`, as a person would."""
+    (folder / "flow.py").write_text(FLOW, encoding="utf-8")
+    for number in range(count):
+        command = [sys.executable, "flow.py", "run", "--number", str(number)]
+        measure(command, folder=folder, environment=mfv_environment())
+
+
+def commands(folder: Path, recorded: int, rounds: int) -> Comparison:
+    """The commands in turn, all in the repository in `folder`; Python itself is the baseline."""
+    lines = {
+        "`python -c pass`": [sys.executable, "-c", "pass"],
+        "`mfv --version`": [*MFV, "--version"],
+        "`mfv --help`": [*MFV, "--help"],
+        f"`mfv log` of {recorded} runs": [*MFV, "log"],
+    }
+    contenders = [
+        Contender(name, command, mfv_environment(), folder=folder)
+        for name, command in lines.items()
+    ]
+    return compare("command", contenders, rounds=rounds, warm_up=rounds > 1)
+
+
+if __name__ == "__main__":
+    run_main(main)

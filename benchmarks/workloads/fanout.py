@@ -1,0 +1,30 @@
+"""Many trivial tasks and their join: what one more task costs."""
+
+from mfv import FlowSpec, Parameter, step
+
+
+class FanoutFlow(FlowSpec):
+    tasks = Parameter("tasks", default=100, type=int)
+
+    @step
+    def start(self) -> None:
+        self.numbers = list(range(self.tasks))
+        self.next(self.square, foreach="numbers")
+
+    @step
+    def square(self) -> None:
+        self.result = self.input**2
+        self.next(self.join)
+
+    @step
+    def join(self, inputs) -> None:  # type: ignore[no-untyped-def]
+        self.total = sum(task.result for task in inputs)
+        self.next(self.end)
+
+    @step
+    def end(self) -> None:
+        print(self.total)
+
+
+if __name__ == "__main__":
+    FanoutFlow()

@@ -1,0 +1,249 @@
+"""The code of a run: which files it is made of, and their bytes.
+
+A snapshot lists files without reading them; `read` brings one. What is kept out for a reason that
+its owner should hear of is listed beside them. Where the bytes go is another room's matter.
+"""
+
+# Paths are bytes here, for not every file name is text; pathlib knows only text.
+# ruff: noqa: PTH110, PTH111, PTH113, PTH115, PTH116, PTH118
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from mfv.capture import listing
+from mfv.capture.root import CLONE_MARKER, find_root, is_clone
+from mfv.capture.secrets import is_secret_path
+from mfv.errors import NotFoundError, StorageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["CLONE_MARKER", "LeftOut", "Snapshot", "SourceFile", "find_root", "read", "take"]
+
+FILE_LIMIT = 10 << 20  # bytes
+TOTAL_LIMIT = 500 << 20  # bytes
+
+MODE_FILE = 0o100644
+MODE_EXECUTABLE = 0o100755
+MODE_LINK = 0o120000
+
+SECRET = "secret"
+TOO_LARGE = "larger than the limit"
+OVER_TOTAL = "over the total limit"
+SPECIAL = "special file"
+SHARED_FOLDER = "not a project folder: only its own *.py files are taken"
+
+
+class SourceFile(msgspec.Struct, frozen=True):
+    """One file of a snapshot, as it was when listed."""
+
+    path: str  # relative to the root, `/`-separated; bytes that are not UTF-8 by surrogateescape
+    mode: int  # 0o100644, 0o100755, or 0o120000 for a symlink, as in git
+    size: int  # bytes; of a symlink, those of its target's name
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """One file or folder that a snapshot leaves out, and why."""
+
+    path: str  # as in SourceFile; "." stands for the whole root
+    reason: str
+    size: int  # bytes; 0 for a folder
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The files that a script's code is made of. `files` is sorted by the bytes of the paths."""
+
+    root: str  # absolute
+    entry: str  # the script, relative to root
+    files: tuple[SourceFile, ...]
+    left_out: tuple[LeftOut, ...]
+    git: bool  # whether git said what belongs to the code
+
+
+class _Found(NamedTuple):
+    path: bytes
+    mode: int
+    size: int
+
+
+def take(script: Path, *, file_limit: int = FILE_LIMIT, total_limit: int = TOTAL_LIMIT) -> Snapshot:
+    """List the code that `script` belongs to; limits are bytes of one file and of all together.
+
+    In a git repository these are the tracked files and the untracked ones that git does not
+    ignore; elsewhere everything below the root that is not a cache, an environment or ignored.
+    `.mfvignore` files hold everywhere. The script itself is always in. Where everything together
+    is over `total_limit`, the largest files are left out first. NotFoundError if there is no such
+    script; anything else that cannot be listed is absent or in `left_out`.
+    """
+    real = os.path.realpath(script)
+    if not os.path.isfile(real):
+        raise NotFoundError(
+            f"no script at {os.fspath(script)}",
+            hint="give the path of the Python file whose code is to be recorded",
+        )
+    root = os.fspath(find_root(script))
+    raw_root = os.fsencode(root)
+    entry = os.fsencode(real)[len(raw_root.rstrip(b"/")) + 1 :]
+
+    paths, bounds, left_out, git = _list(root)
+    candidates = _inspect(raw_root, entry, paths, bounds, left_out, file_limit)
+    kept = _fit(candidates, entry, total_limit, left_out)
+    return Snapshot(
+        root=root,
+        entry=_text(entry),
+        files=tuple(SourceFile(_text(file.path), file.mode, file.size) for file in kept),
+        left_out=tuple(
+            LeftOut(_text(path), reason, size) for path, (reason, size) in sorted(left_out.items())
+        ),
+        git=git,
+    )
+
+
+def read(snapshot: Snapshot, file: SourceFile) -> bytes:
+    """The bytes of `file` as it is now; of a symlink, the name that it points to.
+
+    A link in the file's place is not followed. NotFoundError if the file is gone, StorageError if
+    it cannot be read or became something else.
+    """
+    path = os.path.join(os.fsencode(snapshot.root), _bytes(file.path))
+    try:
+        if file.mode == MODE_LINK:
+            return os.readlink(path)
+        # Without O_NONBLOCK, a pipe in the file's place would be waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb", buffering=0) as opened:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError("no longer a regular file")
+            return opened.readall()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFoundError(
+            f"'{file.path}' is gone from {snapshot.root}",
+            hint="it was there when the code was listed; keep files still while a run starts",
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"cannot read '{file.path}' in {snapshot.root}: {error.strerror or error}",
+            hint="make it a readable file, or name it in .mfvignore to leave it out",
+        ) from error
+
+
+def _list(
+    root: str,
+) -> tuple[list[bytes], listing.Bounds, dict[bytes, tuple[str, int]], bool]:
+    raw_root = os.fsencode(root)
+    with_git = os.path.exists(f"{root}/.git")
+    listed = listing.list_with_git(root) if with_git else None
+    bounds = listing.Bounds(raw_root, walk=listed is None)
+    left_out: dict[bytes, tuple[str, int]] = {}
+    if listed is not None:
+        paths, cut = [path for path in listed[0] if bounds.admit_file(path)], listed[1]
+    elif _is_shared(root):
+        paths, cut = listing.list_own_python(raw_root, bounds), False
+        left_out[b"."] = (SHARED_FOLDER, 0)
+    else:
+        paths, cut = listing.list_by_walk(raw_root, bounds)
+    if cut:
+        left_out[b"."] = (listing.TOO_MANY, 0)
+    return paths, bounds, left_out, listed is not None
+
+
+def _is_shared(root: str) -> bool:
+    """Whether `root` holds far more than one project: a home, `/`, or a folder like /tmp."""
+    if is_clone(root):
+        return False
+    if root in ("/", os.path.realpath(os.path.expanduser("~"))):
+        return True
+    return bool(os.stat(root).st_mode & stat.S_ISVTX)
+
+
+def _inspect(
+    root: bytes,
+    entry: bytes,
+    paths: list[bytes],
+    bounds: listing.Bounds,
+    left_out: dict[bytes, tuple[str, int]],
+    file_limit: int,
+) -> list[_Found]:
+    found: list[_Found] = []
+    for path in dict.fromkeys((*paths, entry)):
+        full = root + b"/" + path
+        try:
+            status = os.lstat(full)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # deleted since git's index, or since the listing, knew of it
+        except OSError:
+            left_out[path] = (listing.UNREADABLE, 0)
+            continue
+        kind = stat.S_IFMT(status.st_mode)
+        if kind == stat.S_IFDIR:
+            # Either a submodule, or a folder in the place of a file that git remembers.
+            if bounds.is_repository(path) and bounds.admit_folder(path):
+                left_out[path] = (listing.NESTED_REPOSITORY, 0)
+            continue
+        if kind == stat.S_IFLNK and bounds.stands_for_folder(path):
+            continue
+        reason = None if path == entry else _reason_against(path, full, status, kind, file_limit)
+        if reason is None:
+            found.append(_Found(path, _mode(kind, status.st_mode), status.st_size))
+        else:
+            left_out[path] = (reason, status.st_size)
+    for folder, reason in bounds.left_out.items():
+        left_out[folder] = (reason, 0)
+    return found
+
+
+def _reason_against(
+    path: bytes, full: bytes, status: os.stat_result, kind: int, file_limit: int
+) -> str | None:
+    if is_secret_path(_text(path)):
+        return SECRET
+    if kind == stat.S_IFLNK:
+        return None
+    if kind != stat.S_IFREG:
+        return SPECIAL
+    if status.st_size > file_limit:
+        return TOO_LARGE
+    # Asked only where the answer could be no: most files are readable by all.
+    if status.st_mode & 0o444 != 0o444 and not _readable(full):
+        return listing.UNREADABLE
+    return None
+
+
+def _readable(path: bytes) -> bool:
+    return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _mode(kind: int, mode: int) -> int:
+    if kind == stat.S_IFLNK:
+        return MODE_LINK
+    return MODE_EXECUTABLE if mode & stat.S_IXUSR else MODE_FILE
+
+
+def _fit(
+    found: list[_Found],
+    entry: bytes,
+    total_limit: int,
+    left_out: dict[bytes, tuple[str, int]],
+) -> list[_Found]:
+    """What fits into `total_limit`, the smallest first: code is small, data is not."""
+    kept: list[_Found] = []
+    total = 0
+    for file in sorted(found, key=lambda file: (file.path != entry, file.size, file.path)):
+        if file.path != entry and total + file.size > total_limit:
+            left_out[file.path] = (OVER_TOTAL, file.size)
+            continue
+        total += file.size
+        kept.append(file)
+    return sorted(kept)
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")

@@ -1,0 +1,160 @@
+"""The command line of a flow: `python flow.py run --alpha 0.5`."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+from mfv.cli.command import Param, option, params_of, parse
+from mfv.cli.main import guarded
+from mfv.cli.place import chosen_folder, display, user
+from mfv.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError, did_you_mean
+from mfv.flow.parameters import Parameter, collect
+from mfv.flow.spec import FlowSpec
+
+_COMMANDS = ("run", "check", "show")
+
+
+def main(flow: type[FlowSpec], words: Sequence[str] | None = None) -> NoReturn:
+    """Runs the flow's command line with `words` (else the script's arguments), then exits."""
+    chosen = list(sys.argv[1:] if words is None else words)
+    sys.exit(guarded(lambda: _dispatch(flow, chosen)))
+
+
+def _dispatch(flow: type[FlowSpec], words: list[str]) -> int:
+    parameters = collect(flow)
+    params = [*params_of(_run), *(_param(parameter) for parameter in parameters.values())]
+    if words[:1] == ["run"]:
+        values = parse(params, words[1:])
+        if values is not None:
+            return _start(flow, parameters, values)
+    elif words == ["check"]:
+        return _check(flow)
+    elif words == ["show"]:
+        return _show(flow)
+    elif words and not words[0].startswith("-") and words[0] not in _COMMANDS:
+        hint = did_you_mean(words[0], _COMMANDS) or f"it has {', '.join(_COMMANDS)}"
+        raise UsageError(f"a flow has no command {words[0]!r}", hint=hint)
+    return _by_typer(flow, parameters, params, words)
+
+
+def _by_typer(
+    flow: type[FlowSpec], parameters: dict[str, Parameter], params: list[Param], words: list[str]
+) -> int:
+    from mfv.cli.main import finish
+    from mfv.cli.typed import Declared, application
+
+    def run(**values: Any) -> None:
+        sys.exit(guarded(lambda: _start(flow, parameters, values)))
+
+    commands = [
+        Declared("run", params, run, "Run the flow and record the run."),
+        Declared("check", [], lambda: sys.exit(guarded(lambda: _check(flow))), "Check the graph."),
+        Declared("show", [], lambda: sys.exit(guarded(lambda: _show(flow))), "Show the steps."),
+    ]
+    script = Path(sys.argv[0]).name
+    app = application(script, flow.__doc__ or f"The flow {flow.__name__}.", commands, root=False)
+    return finish(app, words, f"python {script}")
+
+
+def _run(
+    tag: Annotated[
+        list[str], option("--tag", help="Put this tag on the run; can be given again.")
+    ] = (),  # type: ignore[assignment]
+    max_workers: Annotated[int, option("--max-workers", help="Tasks at a time.")] = 16,
+    run_id_file: Annotated[
+        str | None, option("--run-id-file", help="Write the run's number to this file.")
+    ] = None,
+) -> None:
+    """Declares the options that every flow's `run` has."""
+
+
+def _param(parameter: Parameter) -> Param:
+    """A flow's parameter as an option. Its text is converted with the flow's own rules."""
+    text = parameter.help or ""
+    default = parameter.default
+    if parameter.required:
+        text = f"{text} [required]".strip()
+    elif default is not None and not callable(default) and parameter.show_default:
+        text = f"{text} [default: {default}]".strip()
+    flag = option(f"--{parameter.name}", help=text)
+    return Param(f"parameter {parameter.name}", str, False, False, None, flag)
+
+
+def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[str, Any]) -> int:
+    from mfv import launch
+    from mfv.cli.progress import Progress
+    from mfv.repo.tags import check_tag
+
+    begun = time.monotonic()
+    given = {
+        name: values[f"parameter {name}"]
+        for name in parameters
+        if values[f"parameter {name}"] is not None
+    }
+    if values["max_workers"] < 1:
+        raise UsageError("--max-workers must be 1 or more")
+    for tag in values["tag"]:
+        check_tag(tag)
+    prepared = launch.prepare(flow, given, os.environ, user())
+    folder = chosen_folder() or launch.default_folder(prepared.script)
+    progress = Progress()
+
+    def opened(name: str) -> None:
+        if new:
+            progress.note(f"made a repository in {display(folder)}")
+        progress.note(f"run {name} started")
+        if values["run_id_file"]:
+            number = name.rpartition("/")[2]
+            Path(values["run_id_file"]).write_text(f"{number}\n")
+
+    new = not (folder / "format").exists()
+    with suppress(ValueError):  # not the main thread: whoever embeds us handles signals
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _stop)
+    result = launch.run(
+        prepared,
+        folder,
+        progress,
+        opened=opened,
+        tags=values["tag"],
+        max_workers=values["max_workers"],
+    )
+    progress.close(result, time.monotonic() - begun)
+    if result.outcome.status == "ok":
+        return EXIT_OK
+    return EXIT_INTERRUPTED if result.outcome.status == "interrupted" else EXIT_FAILED
+
+
+def _stop(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _check(flow: type[FlowSpec]) -> int:
+    from mfv.flow.graph import read_graph
+    from mfv.flow.lint import check
+
+    graph = read_graph(flow)
+    check(graph)
+    collect(flow)
+    print(f"{graph.flow} is a valid flow of {len(graph)} steps")
+    return EXIT_OK
+
+
+def _show(flow: type[FlowSpec]) -> int:
+    from mfv.flow.graph import read_graph
+
+    graph = read_graph(flow)
+    if graph.doc:
+        print(f"{graph.doc.strip()}\n")
+    for node in graph:
+        arrow = f" -> {', '.join(node.next)}" if node.next else ""
+        over = f" (foreach {node.foreach})" if node.foreach else ""
+        print(f"{'join ' if node.is_join else ''}{node.name}{arrow}{over}")
+        if node.doc:
+            print(f"    {node.doc.strip().splitlines()[0]}")
+    return EXIT_OK

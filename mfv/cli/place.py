@@ -1,0 +1,44 @@
+"""Which repository a command means, as git finds it."""
+
+import os
+from pathlib import Path
+
+from mfv.errors import NotFoundError
+from mfv.repo.repository import Repository, find
+
+
+def user() -> str:
+    """Who is at work, for the log."""
+    for name in ("MFV_USER", "METAFLOW_USER", "SUDO_USER", "USERNAME", "USER"):
+        if os.environ.get(name):
+            return os.environ[name]
+    return "unknown"
+
+
+def writer() -> str:
+    """Who writes, as a log entry names it."""
+    text = f"{user()}@{os.uname().nodename}"
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def chosen_folder() -> Path | None:
+    """The repository folder: MFV_DIR, else the nearest `.mfv` upwards; None without any."""
+    named = os.environ.get("MFV_DIR")
+    return Path(named) if named else find(Path.cwd())
+
+
+def repository() -> Repository:
+    """The repository that the command works on; NotFoundError with what to do if there is none."""
+    folder = chosen_folder()
+    if folder is None:
+        raise NotFoundError(
+            f"no mfv repository in {Path.cwd()} or above it",
+            hint="`mfv init` makes one here, and so does the first `mfv run FLOW.py`",
+        )
+    return Repository.open(folder, writer=writer())
+
+
+def display(folder: str | os.PathLike[str]) -> str:
+    """A path as short as it can be told from here."""
+    relative = os.path.relpath(folder)
+    return os.fspath(folder) if relative.startswith("../..") else relative

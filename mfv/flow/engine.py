@@ -1,0 +1,372 @@
+"""The scheduler: orders out to processes, output and reports back, commits in between.
+
+One thread, one loop. A task counts as finished when the recorder has made it durable, and only
+then do the tasks after it start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+from mfv.errors import MfvError
+from mfv.flow.graph import Graph
+from mfv.flow.order import Order, Report, Transition
+from mfv.flow.plan import Plan
+from mfv.flow.spool import Spool
+from mfv.flow.workers import Channels, Ended, Inbox, Started, TaskServer, send
+from mfv.manifest.artifact import Artifact
+from mfv.manifest.records import Failure, RunStatus, Task, TaskRef
+
+Stream = Literal["stdout", "stderr"]
+
+_READ = 1 << 16  # bytes a read
+_PATIENCE = (3.0, 3.0)  # seconds from SIGINT to SIGTERM, and from there to SIGKILL
+
+
+class Ending(NamedTuple):
+    """One attempt that is over, to be committed."""
+
+    task: Task  # without its logs
+    stdout: bytes | memoryview
+    stderr: bytes | memoryview
+    delivery: bytes
+
+
+class StoreAgainError(Exception):
+    """A commit found that packs were condemned on which these tasks' deliveries rely."""
+
+    def __init__(self, packs_by_task: dict[int, frozenset[bytes]]) -> None:
+        super().__init__(f"{len(packs_by_task)} tasks must store again")
+        self.packs_by_task = packs_by_task
+
+
+class Recorder(Protocol):
+    """Where finished attempts become durable."""
+
+    def commit(self, endings: Sequence[Ending]) -> list[TaskRef]:
+        """Commits all of them or none; raises StoreAgainError if some must store anew."""
+        ...
+
+
+class Output(Protocol):
+    """Where a run is told of while it goes on."""
+
+    def line(self, order: Order, pid: int, stream: Stream, text: bytes) -> None:
+        """One line that a task printed, without its end."""
+        ...
+
+    def started(self, order: Order, pid: int) -> None: ...
+
+    def finished(self, order: Order, pid: int, task: Task) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+
+class Outcome(NamedTuple):
+    """How a run ended."""
+
+    status: RunStatus
+    results: tuple[Artifact, ...] = ()  # the artifacts of the end task
+    failure: Failure | None = None
+    failed_step: str | None = None
+
+
+class _Running:
+    """One task's process, as the scheduler sees it."""
+
+    def __init__(self, order: Order, channels: Channels) -> None:
+        self.order, self.channels = order, channels
+        self.pid = 0
+        self.inbox = Inbox()
+        self.spools: dict[Stream, Spool] = {"stdout": Spool(), "stderr": Spool()}
+        self.fds: dict[Stream, int] = {"stdout": channels.stdout, "stderr": channels.stderr}
+        self.report: Report | None = None
+        self.begun = _now()
+        self.ended: Ended | None = None
+        self.committed = False
+
+
+class Engine:
+    """Runs one plan to its end."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        run: int,
+        server: TaskServer,
+        recorder: Recorder,
+        output: Output,
+        *,
+        max_workers: int = 16,
+    ) -> None:
+        self._graph, self._flow = graph, graph.flow
+        self._plan = Plan(graph, run)
+        self._server, self._recorder, self._output = server, recorder, output
+        self._max_workers = max_workers
+        self._waiting: deque[Order] = deque([self._plan.start()])
+        self._running: dict[int, _Running] = {}
+        self._over: list[_Running] = []  # to be committed
+        self._first_failure: tuple[str, Failure] | None = None
+        self._results: tuple[Artifact, ...] = ()
+        self._interrupted: float | None = None  # when; None while nobody asked to stop
+        self._signals_sent = 0
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(server.control, selectors.EVENT_READ, None)
+
+    def run(self) -> Outcome:
+        """Runs every task that can run; returns when no process is left.
+
+        After a failure nothing new starts, and what runs already may finish: its work is kept.
+        KeyboardInterrupt ends the tasks, first gently. A StorageError of the recorder ends all.
+        """
+        try:
+            while self._running or (self._waiting and not self._stopping):
+                try:
+                    self._turn()
+                except KeyboardInterrupt:
+                    self._interrupt()
+        except MfvError:
+            self._server.kill(signal.SIGKILL)
+            raise
+        finally:
+            self._selector.close()
+            for running in self._running.values():
+                self._close(running)
+        if self._interrupted is not None:
+            step = self._first_failure[0] if self._first_failure else None
+            return Outcome("interrupted", failed_step=step)
+        if self._first_failure is not None:
+            step, failure = self._first_failure
+            return Outcome("failed", failure=failure, failed_step=step)
+        return Outcome("ok", self._results)
+
+    @property
+    def _stopping(self) -> bool:
+        return self._first_failure is not None or self._interrupted is not None
+
+    def _turn(self) -> None:
+        while self._waiting and len(self._running) < self._max_workers and not self._stopping:
+            self._start(self._waiting.popleft())
+        for key, _ in self._selector.select(self._press()):
+            if key.data is None:
+                self._serve()
+            else:
+                running, stream = key.data
+                if stream is None:
+                    self._listen(running)
+                else:
+                    self._read(running, stream)
+        if self._over:
+            self._commit()
+
+    def _start(self, order: Order) -> None:
+        running = _Running(order, self._server.start(order))
+        self._running[order.id] = running
+        running.channels.line.setblocking(False)
+        register = self._selector.register
+        register(running.channels.line, selectors.EVENT_READ, (running, None))
+        for stream, fd in running.fds.items():
+            register(fd, selectors.EVENT_READ, (running, stream))
+
+    def _serve(self) -> None:
+        """Takes news from the task server."""
+        events = self._server.events()
+        if events is None:
+            raise MfvError(
+                "the process that starts tasks is gone",
+                hint="was it killed, or did the machine run out of memory? See `dmesg`",
+            )
+        for event in events:
+            running = self._running.get(event.task)
+            if running is None:
+                continue
+            if isinstance(event, Started):
+                running.pid = event.pid
+                self._output.started(running.order, event.pid)
+            else:
+                running.ended = event
+                if running.committed:
+                    self._forget(running)
+                elif running.report is None:
+                    self._listen(running)  # its last word may be on the line still
+                    if running.report is None:
+                        self._drain(running)
+                        running.report = self._post_mortem(running, event)
+                        self._over.append(running)
+
+    def _listen(self, running: _Running) -> None:
+        """Takes a task's report."""
+        open_still = running.inbox.fill(running.channels.line)
+        message = running.inbox.take()
+        if message is not None:
+            running.report = msgspec.msgpack.decode(message, type=Report)
+            self._drain(running)
+            self._over.append(running)
+        if not open_still:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(running.channels.line)
+
+    def _read(self, running: _Running, stream: Stream) -> bool:
+        """Takes some output; False at its end, or where there is none at the moment."""
+        try:
+            data = os.read(running.fds[stream], _READ)
+        except BlockingIOError:
+            return False
+        if not data:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(running.fds[stream])
+            return False
+        for line in running.spools[stream].add(data, _now()):
+            self._output.line(running.order, running.pid, stream, line)
+        return True
+
+    def _drain(self, running: _Running) -> None:
+        """Takes all output that was written before now: a report comes after it."""
+        for stream in running.fds:
+            while self._read(running, stream):
+                pass
+            rest = running.spools[stream].rest()
+            if rest:
+                self._output.line(running.order, running.pid, stream, rest)
+
+    def _commit(self) -> None:
+        """Makes all that is over durable with one entry, then goes on from there."""
+        over, self._over = self._over, []
+        endings = [self._ending(running) for running in over]
+        try:
+            refs = self._recorder.commit(endings)
+        except StoreAgainError as error:
+            self._ask_again(over, error)
+            return
+        for running, ending, ref in zip(over, endings, refs, strict=True):
+            running.committed = True
+            with contextlib.suppress(OSError):
+                send(running.channels.line, b"")
+            self._output.finished(running.order, running.pid, ending.task)
+            self._go_on(running, ending.task, ref)
+            if running.ended is not None:
+                self._forget(running)
+
+    def _go_on(self, running: _Running, task: Task, ref: TaskRef) -> None:
+        assert running.report is not None
+        if task.failure is not None:
+            if self._first_failure is None:
+                self._first_failure = (task.step, task.failure)
+                others = sum(not other.committed for other in self._running.values())
+                if others and self._interrupted is None:
+                    self._output.note(f"waiting for {others} running tasks (Ctrl-C stops them)")
+            return
+        if task.step == self._graph.end:
+            self._results = task.artifacts
+        transition = running.report.transition
+        self._waiting.extend(self._plan.finished(running.order, ref, transition))
+
+    def _ask_again(self, over: Sequence[_Running], error: StoreAgainError) -> None:
+        """Has the tasks whose deliveries lean on condemned packs store them anew."""
+        for running in over:
+            packs = error.packs_by_task.get(running.order.id)
+            if packs is None:
+                self._over.append(running)
+                continue
+            try:
+                send(running.channels.line, msgspec.msgpack.encode(sorted(packs)))
+            except OSError:
+                reason = "its process died while its artifacts had to be stored anew"
+                running.report = _failed(running, Failure("killed", reason, ""))
+                self._over.append(running)
+
+    def _ending(self, running: _Running) -> Ending:
+        report, order = running.report, running.order
+        assert report is not None
+        code = running.ended.code if running.ended else int(report.failure is not None)
+        task = Task(
+            flow=self._flow,
+            run=order.run,
+            step=order.step,
+            id=order.id,
+            status=report.status,
+            started=report.started,
+            ended=report.ended,
+            attempt=order.attempt,
+            pid=running.pid,
+            parents=tuple(ref.id for ref in order.parents),
+            splits=order.splits,
+            artifacts=report.artifacts,
+            inherited=report.inherited,
+            dropped=report.dropped,
+            failure=report.failure,
+            exit_code=code,
+            signal=running.ended.signal if running.ended else 0,
+            cpu=report.cpu,
+            peak_memory=report.peak_memory,
+        )
+        spools = running.spools
+        stdout, stderr = spools["stdout"].content(), spools["stderr"].content()
+        return Ending(task, stdout, stderr, report.delivery)
+
+    def _post_mortem(self, running: _Running, ended: Ended) -> Report:
+        """The report on a process that ended without one."""
+        if self._interrupted is not None:
+            failure = Failure("interrupted", "the run was interrupted", "")
+        elif ended.signal:
+            name = signal.Signals(ended.signal).name
+            why = " (out of memory? see `dmesg`)" if ended.signal == signal.SIGKILL else ""
+            failure = Failure("killed", f"its process was ended by {name}{why}", "")
+        else:
+            message = f"its process ended with exit code {ended.code} before the step was over"
+            failure = Failure("exited", message, "")
+        return _failed(running, failure)
+
+    def _interrupt(self) -> None:
+        """Asks all tasks to end; asked twice, ends them."""
+        if self._interrupted is None:
+            self._interrupted = time.monotonic()
+            self._output.note("interrupted: stopping the running tasks")
+            self._server.kill(signal.SIGINT)
+        else:
+            self._signals_sent = len(_PATIENCE)
+            self._server.kill(signal.SIGKILL)
+
+    def _press(self) -> float | None:
+        """After an interrupt: insists in steps. Returns how long the loop may sleep, seconds."""
+        if self._interrupted is None or self._signals_sent >= len(_PATIENCE):
+            return None
+        due = self._interrupted + sum(_PATIENCE[: self._signals_sent + 1])
+        left = due - time.monotonic()
+        if left > 0:
+            return left
+        self._server.kill((signal.SIGTERM, signal.SIGKILL)[self._signals_sent])
+        self._signals_sent += 1
+        return self._press()
+
+    def _forget(self, running: _Running) -> None:
+        del self._running[running.order.id]
+        self._close(running)
+
+    def _close(self, running: _Running) -> None:
+        for place in (running.channels.line, *running.fds.values()):
+            with contextlib.suppress(KeyError, ValueError, RuntimeError):
+                self._selector.unregister(place)
+        for fd in running.fds.values():
+            os.close(fd)
+        running.channels.line.close()
+        for spool in running.spools.values():
+            spool.close()
+
+
+def _failed(running: _Running, failure: Failure) -> Report:
+    return Report("failed", running.begun, _now(), 0.0, 0, Transition(), (), (), (), failure)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+

@@ -1,0 +1,67 @@
+"""What the scheduler and a task's process say to each other: an order, and a report."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mfv.manifest.artifact import Artifact
+from mfv.manifest.records import Failure, Split, TaskRef, TaskStatus
+
+
+class Frame(msgspec.Struct, frozen=True, array_like=True):
+    """One split that is open at a task: a branch of a static split, or an item of a foreach."""
+
+    step: str  # the step that split
+    task: int  # the task of it that split
+    index: int
+    total: int
+    variable: str | None  # the attribute iterated over; None for a static branch
+    value: str  # a short repr of the item
+    ref: TaskRef | None  # where the items are; None for a static branch
+
+    @property
+    def split(self) -> Split | None:
+        """As recorded; None for a static branch, which is no foreach."""
+        if self.variable is None:
+            return None
+        return Split(self.step, self.variable, self.index, self.total, self.value)
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One task to be run."""
+
+    run: int  # the number of the run
+    id: int
+    step: str
+    parents: tuple[TaskRef, ...] = ()
+    frames: tuple[Frame, ...] = ()
+    attempt: int = 0
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        return tuple(split for frame in self.frames if (split := frame.split) is not None)
+
+
+class Transition(msgspec.Struct, frozen=True):
+    """Where a task goes on: the steps, and for a foreach the number of items and their reprs."""
+
+    next: tuple[str, ...] = ()
+    variable: str | None = None
+    total: int = 0
+    values: tuple[str, ...] = ()
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a task's process found out; its logs and its end are the scheduler's to add."""
+
+    status: TaskStatus
+    started: int  # µs since 1970
+    ended: int
+    cpu: float  # seconds
+    peak_memory: int  # bytes
+    transition: Transition
+    artifacts: tuple[Artifact, ...]
+    inherited: tuple[str, ...]
+    dropped: tuple[tuple[str, str], ...]
+    failure: Failure | None
+    delivery: bytes = b""  # the store's own: objects, packs and what they rely on

@@ -1,0 +1,287 @@
+"""`FlowSpec` and `step`: what a user's flow is made of."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NoReturn, Protocol, TypeVar
+
+from mfv.errors import MfvError, did_you_mean
+from mfv.flow.parameters import Parameter
+from mfv.manifest.artifact import Artifact
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Attributes of a flow that are the runtime's own and never artifacts.
+_OWN = frozenset({"_mfv"})
+_METHODS = frozenset({"next", "merge_artifacts", "foreach_stack", "input", "index", "name"})
+
+
+def step(function: F) -> F:
+    """Marks a method of a flow as one of its steps."""
+    function.is_step = True  # type: ignore[attr-defined]
+    function.name = function.__name__  # type: ignore[attr-defined]
+    return function
+
+
+class FlowStateError(MfvError):
+    """A step used its flow in a way that cannot be right."""
+
+    code = "flow-state"
+
+
+class MergeConflictError(FlowStateError):
+    """`merge_artifacts` met values that differ; nothing was merged."""
+
+    code = "merge-conflict"
+
+
+class Values(Protocol):
+    """Where a task's artifacts come from; a store gives it, a test may be a dict."""
+
+    def load(self, artifact: Artifact) -> object:
+        """The value behind `artifact`."""
+        ...
+
+
+class TaskState:
+    """What one running task knows: its inheritance, its inputs, its place in the splits."""
+
+    def __init__(
+        self,
+        *,
+        step: str,
+        constants: Mapping[str, object],
+        inherited: Mapping[str, Artifact],
+        values: Values,
+        stack: Sequence[tuple[str, int, int, Callable[[], object]]] = (),
+    ) -> None:
+        self.step = step
+        self.constants = constants  # parameters and class constants: read-only
+        self.inherited = dict(inherited)  # not yet read, by name
+        self.values = values
+        self.stack = stack  # open foreaches: variable, index, total, the items
+        self.transition: tuple[tuple[str, ...], str | None] | None = None
+
+
+class FlowSpec:
+    """The base of every flow; `MyFlow()` at the end of a script runs its command line."""
+
+    def __init__(self, use_cli: bool = True) -> None:
+        if use_cli:
+            run_command_line(type(self))
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
+
+    @property
+    def index(self) -> int | None:
+        """The index of this task in the innermost foreach; None outside of any."""
+        stack = self._state().stack
+        return stack[-1][1] if stack else None
+
+    @property
+    def input(self) -> Any:
+        """The item of the innermost foreach that this task works on; None outside of any."""
+        stack = self._state().stack
+        return _item(stack[-1]) if stack else None
+
+    def foreach_stack(self) -> list[tuple[int, int, Any]]:
+        """For each open foreach, outermost first: index, number of items, item."""
+        return [(frame[1], frame[2], _item(frame)) for frame in self._state().stack]
+
+    def next(self, *steps: Callable[..., Any], foreach: str | None = None, **unknown: Any) -> None:
+        """Says which step follows: one, several at once, or one for each item of `foreach`."""
+        state = self._state()
+        if unknown:
+            raise FlowStateError(f"self.next does not know {', '.join(sorted(unknown))}")
+        if state.transition is not None:
+            raise FlowStateError(f"step {state.step!r} calls self.next more than once")
+        if foreach is not None and not isinstance(foreach, str):
+            raise FlowStateError("foreach wants the name of an attribute, as text")
+        state.transition = (tuple(target.__name__ for target in steps), foreach)
+
+    def merge_artifacts(
+        self,
+        inputs: Inputs,
+        exclude: Sequence[str] = (),
+        include: Sequence[str] = (),
+    ) -> None:
+        """In a join: takes over the artifacts on which all `inputs` that have them agree.
+
+        Names set already are skipped. `include` limits it to some names, `exclude` leaves some
+        out. Raises MergeConflictError that lists every name whose values differ, and then nothing
+        is taken over.
+        """
+        if include and exclude:
+            raise FlowStateError("merge_artifacts takes include or exclude, not both")
+        found: dict[str, Artifact] = {}
+        differing: set[str] = set()
+        for one in inputs:
+            for name, artifact in one._artifacts.items():
+                if name in self.__dict__ or name in exclude or (include and name not in include):
+                    continue
+                if found.setdefault(name, artifact).id != artifact.id:
+                    differing.add(name)
+        missing = [name for name in include if name not in found and name not in self.__dict__]
+        if missing:
+            raise FlowStateError(f"no input of this join has {', '.join(sorted(missing))}")
+        if differing:
+            names = ", ".join(sorted(differing))
+            raise MergeConflictError(
+                f"the inputs of step {self._state().step!r} differ in {names}",
+                hint="set them before merge_artifacts, or leave them out with exclude=[...]",
+            )
+        self._state().inherited.update(found)
+
+    def __getattr__(self, name: str) -> Any:
+        state = self.__dict__.get("_mfv")
+        if state is not None and name in state.inherited:
+            value = state.values.load(state.inherited[name])
+            self.__dict__[name] = value  # it may be changed in place: stored again at the end
+            return value
+        known = [*self.__dict__, *(state.inherited if state else ())]
+        hint = did_you_mean(name, (other for other in known if other not in _OWN))
+        message = f"{type(self).__name__} has no attribute or artifact {name!r}"
+        raise AttributeError(f"{message}; {hint}" if hint else message)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        state = self.__dict__.get("_mfv")
+        if state is not None and name in state.constants:
+            raise AttributeError(f"{name!r} is a parameter or a constant of the flow: read-only")
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        state = self.__dict__.get("_mfv")
+        passed_on = state is not None and state.inherited.pop(name, None) is not None
+        if name in self.__dict__:
+            del self.__dict__[name]
+        elif not passed_on:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __iter__(self) -> Iterator[Any]:
+        """The steps of the flow, in order of definition."""
+        return iter(steps_of(type(self)).values())
+
+    def _state(self) -> TaskState:
+        state = self.__dict__.get("_mfv")
+        if state is None:
+            raise FlowStateError("this works only inside a running step")
+        found: TaskState = state
+        return found
+
+
+class InputView:
+    """One input of a join: the artifacts of a finished task, read when asked for."""
+
+    def __init__(
+        self,
+        step: str,
+        index: int | None,
+        artifacts: Mapping[str, Artifact],
+        constants: Mapping[str, object],
+        values: Values,
+    ) -> None:
+        self._step, self._artifacts, self._values = step, artifacts, values
+        self.__dict__.update(constants)
+        self.index = index
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            artifact = self._artifacts[name]
+        except KeyError:
+            message = f"the input from step {self._step!r} has no artifact {name!r}"
+            hint = did_you_mean(name, self._artifacts)
+            raise AttributeError(f"{message}; {hint}" if hint else message) from None
+        value = self.__dict__[name] = self._values.load(artifact)
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._artifacts
+
+    def __repr__(self) -> str:
+        return f"<input from step {self._step!r}>"
+
+
+class Inputs(Sequence[InputView]):
+    """The inputs of a join, in split order; those of a static branch also by step name."""
+
+    def __init__(self, views: Sequence[InputView]) -> None:
+        self._views = tuple(views)
+        self._by_step = {view._step: view for view in self._views}
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._views[index]
+
+    def __getattr__(self, name: str) -> InputView:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self._by_step[name]
+        except KeyError:
+            known = ", ".join(self._by_step)
+            raise AttributeError(f"no input comes from a step {name!r}, only from {known}") from None
+
+
+def steps_of(flow: type[FlowSpec]) -> dict[str, Callable[..., Any]]:
+    """The steps of a flow by name, with those that it inherits."""
+    found = {}
+    for name in dir(flow):
+        member = getattr(flow, name, None)
+        if getattr(member, "is_step", False):
+            found[name] = member
+    return found
+
+
+def constants_of(flow: type[FlowSpec]) -> dict[str, object]:
+    """The public class attributes of a flow that are plain values: artifacts of every task."""
+    found: dict[str, object] = {}
+    for kind in reversed(flow.__mro__):
+        if kind in (FlowSpec, object):
+            continue
+        for name, value in vars(kind).items():
+            if name.startswith("_") or isinstance(value, (Parameter, type)):
+                found.pop(name, None)
+            elif not callable(value) and not hasattr(value, "__get__"):
+                found[name] = value
+    return found
+
+
+def is_artifact_name(name: str) -> bool:
+    """Whether an attribute of this name is stored when a step ends."""
+    return name not in _OWN and name not in _METHODS and not name.startswith("__")
+
+
+def _item(frame: tuple[str, int, int, Callable[[], object]]) -> Any:
+    _, index, _, items = frame
+    values: Any = items()
+    try:
+        return values[index]
+    except (TypeError, KeyError, IndexError):
+        return next(islice(values, index, index + 1))  # a set or a dict: in its own order
+
+
+def run_command_line(flow: type[FlowSpec]) -> NoReturn:
+    """Runs the flow's own command line; the package's root says who that is."""
+    if _command_line is None:
+        raise FlowStateError(
+            f"{flow.__name__}() has no command line here", hint="import FlowSpec from mfv"
+        )
+    _command_line(flow)
+    sys.exit(0)
+
+
+_command_line: Callable[[type[FlowSpec]], None] | None = None
+
+
+def set_command_line(run: Callable[[type[FlowSpec]], None]) -> None:
+    """Introduces the command line to flows, which know of none."""
+    global _command_line
+    _command_line = run

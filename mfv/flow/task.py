@@ -1,0 +1,257 @@
+"""One attempt of one task, in a process of its own: run the step, store what it left on `self`."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import NamedTuple, Protocol
+
+from mfv.errors import MfvError
+from mfv.flow.current import current
+from mfv.flow.graph import Graph, Node
+from mfv.flow.order import Order, Report, Transition
+from mfv.flow.spec import (
+    FlowSpec,
+    FlowStateError,
+    Inputs,
+    InputView,
+    TaskState,
+    is_artifact_name,
+)
+from mfv.manifest.artifact import Artifact
+from mfv.manifest.records import Failure, Task, TaskRef
+
+_VALUE_REPR = 60  # characters of a foreach item that are shown
+
+
+class Saved(NamedTuple):
+    """What a store made of a task's attributes."""
+
+    artifacts: tuple[Artifact, ...]
+    dropped: tuple[tuple[str, str], ...]
+    delivery: bytes  # for the recorder, which alone understands it
+
+
+class TaskStore(Protocol):
+    """How a task reads what others left and stores what it leaves."""
+
+    def task(self, ref: TaskRef) -> Task:
+        """The record of a finished task."""
+        ...
+
+    def load(self, artifact: Artifact) -> object:
+        """The value of an artifact, verified."""
+        ...
+
+    def save(self, values: Mapping[str, object], avoid: frozenset[bytes]) -> Saved:
+        """Stores `values` without relying on the packs to `avoid`; keep them unchanged meanwhile."""
+        ...
+
+
+class FlowRun(NamedTuple):
+    """What all tasks of one run share."""
+
+    flow: type[FlowSpec]
+    graph: Graph
+    parameters: Mapping[str, object]  # by attribute name
+    constants: Mapping[str, object]
+    facts: Mapping[str, object]  # for `current`
+
+
+class Attempt:
+    """One attempt: `run` it, then `report` as often as the recorder asks."""
+
+    def __init__(self, run: FlowRun, order: Order, store: TaskStore) -> None:
+        self._run, self._order, self._store = run, order, store
+        self._node = run.graph[order.step]
+        self._readonly = {**run.constants, **run.parameters}
+        self._flow = run.flow(use_cli=False)
+        self._failure: Failure | None = None
+        self._transition = Transition()
+        self._started = self._ended = 0
+
+    def run(self) -> bool:
+        """Runs the step; False if it failed, with the traceback printed to stderr."""
+        self._started = _now()
+        current._set(**self._facts())
+        try:
+            state, arguments = self._prepare()
+            self._flow.__dict__.update(self._readonly)
+            self._flow.__dict__["_mfv"] = state
+            getattr(self._flow, self._order.step)(*arguments)
+            self._transition = self._leave(state)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            self._failure = _describe(error)
+            print(self._failure.traceback, end="", file=sys.stderr, flush=True)
+        self._ended = _now()
+        return self._failure is None
+
+    def report(self, avoid: frozenset[bytes] = frozenset()) -> Report:
+        """Stores what the step left and says how it went.
+
+        `avoid`: packs that were condemned since the last report; asked again, the attempt stores
+        everything that it took from them anew.
+        """
+        values, dropped = self._left()
+        inherited = self._inherited(values)
+        saved = self._store.save(values, avoid)
+        artifacts = {artifact.name: artifact for artifact in saved.artifacts} | inherited
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        kilo = 1 if sys.platform == "darwin" else 1024
+        return Report(
+            status="ok" if self._failure is None else "failed",
+            started=self._started,
+            ended=self._ended,
+            cpu=usage.ru_utime + usage.ru_stime,
+            peak_memory=usage.ru_maxrss * kilo,
+            transition=self._transition,
+            artifacts=tuple(artifacts[name] for name in sorted(artifacts)),
+            inherited=tuple(sorted(inherited)),
+            dropped=(*dropped, *saved.dropped),
+            failure=self._failure,
+            delivery=saved.delivery,
+        )
+
+    def _prepare(self) -> tuple[TaskState, list[Inputs]]:
+        tasks = [self._store.task(ref) for ref in self._order.parents]
+        inherited: dict[str, Artifact] = {}
+        arguments = []
+        if self._node.is_join:
+            arguments = [Inputs([self._view(task) for task in tasks])]
+        elif tasks:
+            inherited = {artifact.name: artifact for artifact in tasks[0].artifacts}
+        stack = [
+            (frame.variable, frame.index, frame.total, self._items(frame.ref, frame.variable))
+            for frame in self._order.frames
+            if frame.variable is not None and frame.ref is not None
+        ]
+        state = TaskState(
+            step=self._order.step,
+            constants=self._readonly,
+            inherited=inherited,
+            values=self._store,
+            stack=stack,
+        )
+        return state, arguments
+
+    def _view(self, task: Task) -> InputView:
+        artifacts = {artifact.name: artifact for artifact in task.artifacts}
+        index = task.splits[-1].index if task.splits else None
+        return InputView(task.step, index, artifacts, self._readonly, self._store)
+
+    def _items(self, ref: TaskRef, variable: str) -> Callable[[], object]:
+        """The items of a foreach, read at the first use and then kept."""
+        kept: list[object] = []
+
+        def items() -> object:
+            if not kept:
+                if variable in self._readonly:
+                    kept.append(self._readonly[variable])
+                else:
+                    by_name = {a.name: a for a in self._store.task(ref).artifacts}
+                    kept.append(self._store.load(by_name[variable]))
+            return kept[0]
+
+        return items
+
+    def _leave(self, state: TaskState) -> Transition:
+        """Where the step said that it goes on; checked against its source."""
+        if self._node.name == self._run.graph.end:
+            return Transition()
+        if state.transition is None:
+            raise FlowStateError(f"step {state.step!r} ended without self.next")
+        steps, variable = state.transition
+        if not set(steps) <= set(self._node.next):
+            raise FlowStateError(f"step {state.step!r} goes on to {steps}, unlike in its source")
+        if variable is None:
+            return Transition(steps)
+        values = _items_shown(self._flow, variable, self._node)
+        return Transition(steps, variable, len(values), values)
+
+    def _left(self) -> tuple[dict[str, object], list[tuple[str, str]]]:
+        """The attributes to be stored, and those that are none of a run's business."""
+        values, dropped = {}, []
+        for name, value in self._flow.__dict__.items():
+            if not is_artifact_name(name) or name in self._readonly:
+                continue
+            if isinstance(value, (FunctionType, MethodType, BuiltinFunctionType)):
+                reason = f"self.{name} is a function, and functions are code, not results"
+                dropped.append((name, reason))
+            else:
+                values[name] = value
+        return values, dropped
+
+    def _inherited(self, values: Mapping[str, object]) -> dict[str, Artifact]:
+        state = self._flow.__dict__.get("_mfv")
+        if state is None:
+            return {}
+        passed_on = state.inherited.items()
+        return {name: artifact for name, artifact in passed_on if name not in values}
+
+    def _facts(self) -> dict[str, object]:
+        order, run = self._order, self._run
+        name = run.flow.__name__
+        return {
+            **run.facts,
+            "flow_name": name,
+            "run_id": str(order.run),
+            "step_name": order.step,
+            "task_id": str(order.id),
+            "retry_count": order.attempt,
+            "pathspec": f"{name}/{order.run}/{order.step}/{order.id}",
+            "parameter_names": list(run.parameters),
+            "graph": run.graph,
+        }
+
+
+def _items_shown(flow: FlowSpec, variable: str, node: Node) -> tuple[str, ...]:
+    """A short repr of every item of a foreach; FlowStateError if there is nothing to go over."""
+    items = getattr(flow, variable)
+    try:
+        shown = tuple(_shown(item) for item in items)
+    except TypeError:
+        raise FlowStateError(
+            f"step {node.name!r} goes over self.{variable}, a {type(items).__name__}, "
+            "which has no items",
+            hint="foreach wants the name of a list, tuple or other collection",
+        ) from None
+    if not shown:
+        raise FlowStateError(
+            f"step {node.name!r} goes over self.{variable}, which is empty",
+            hint="a foreach needs at least one item",
+        )
+    return shown
+
+
+def _shown(item: object) -> str:
+    try:
+        text = repr(item)
+    except Exception:
+        text = f"<{type(item).__name__}>"
+    return _text(" ".join(text.split()))[:_VALUE_REPR]
+
+
+def _describe(error: BaseException) -> Failure:
+    """The error as recorded, with the traceback from the user's own code on."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith("mfv."):
+        frames = frames.tb_next
+    lines = traceback.format_exception(type(error), error, frames or error.__traceback__)
+    kind = type(error)
+    module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
+    message = error.message if isinstance(error, MfvError) else str(error)
+    return Failure(
+        _text(f"{module}{kind.__qualname__}"), _text(message)[:4096], _text("".join(lines))
+    )
+
+
+def _text(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,305 @@
+"""The task server: a process that has imported the flow and forks one process for each task.
+
+The scheduler never runs user code, and a task costs a fork, not an interpreter start. Whatever
+happens to the scheduler, the server sees its end of the line close and takes all tasks with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import selectors
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from mfv.flow.order import Order
+
+_LENGTH = struct.Struct("<I")
+
+Run = Callable[[Order, socket.socket], int]
+
+
+class Started(msgspec.Struct, frozen=True, tag="started"):
+    """A task's process was forked."""
+
+    task: int
+    pid: int
+
+
+class Ended(msgspec.Struct, frozen=True, tag="ended"):
+    """A task's process ended: by itself with `code`, or by `signal` (else 0)."""
+
+    task: int
+    code: int
+    signal: int
+
+
+class _Kill(msgspec.Struct, frozen=True, tag="kill"):
+    signal: int
+
+
+class _Start(msgspec.Struct, frozen=True, tag="start"):
+    order: Order
+
+
+class Channels(NamedTuple):
+    """The scheduler's ends of one task: its output, and the line to talk to it."""
+
+    stdout: int  # fds
+    stderr: int
+    line: socket.socket
+
+
+class TaskServer:
+    """The scheduler's handle of the server. Start it before threads and locks exist."""
+
+    def __init__(self, run: Run) -> None:
+        """Forks the server; `run(order, line)` is called in each task's process.
+
+        What `run` returns is the process's exit code. It talks to the scheduler over `line` with
+        `send` and `receive`.
+        """
+        self.control, far = socket.socketpair()
+        _flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self.control.close()
+            code = 1
+            try:
+                _Server(far, run).serve()
+                code = 0
+            finally:
+                os._exit(code)
+        far.close()
+        self._inbox = Inbox()
+        self.control.setblocking(False)
+
+    def start(self, order: Order) -> Channels:
+        """Asks for a process for `order`; `Started` follows on `events`."""
+        out_read, out_write = os.pipe()
+        err_read, err_write = os.pipe()
+        near, far = socket.socketpair()
+        data = msgspec.msgpack.encode(_Start(order))
+        self.control.setblocking(True)
+        try:
+            fds = [out_write, err_write, far.fileno()]
+            socket.send_fds(self.control, [_LENGTH.pack(len(data))], fds)
+            self.control.sendall(data)
+        finally:
+            self.control.setblocking(False)
+            os.close(out_write)
+            os.close(err_write)
+            far.close()
+        os.set_blocking(out_read, False)
+        os.set_blocking(err_read, False)
+        return Channels(out_read, err_read, near)
+
+    def kill(self, number: int) -> None:
+        """Sends a signal to every task and everything that it started."""
+        data = msgspec.msgpack.encode(_Kill(number))
+        self.control.setblocking(True)
+        with contextlib.suppress(OSError):
+            self.control.sendall(_LENGTH.pack(len(data)) + data)
+        self.control.setblocking(False)
+
+    def events(self) -> list[Started | Ended] | None:
+        """What happened since the last call; None if the server is gone."""
+        open_still = self._inbox.fill(self.control)
+        found = []
+        while (message := self._inbox.take()) is not None:
+            found.append(msgspec.msgpack.decode(message, type=Started | Ended))
+        return found if found or open_still else None
+
+    def stop(self) -> None:
+        """Ends the server and every task that is left; returns when it is gone."""
+        self.control.close()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+
+def send(line: socket.socket, message: bytes) -> None:
+    """Sends one whole message."""
+    line.sendall(_LENGTH.pack(len(message)) + message)
+
+
+def receive(line: socket.socket) -> bytes | None:
+    """Waits for one whole message; None if the other side is gone."""
+    head = _exactly(line, _LENGTH.size)
+    if head is None:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    return _exactly(line, length)
+
+
+class Inbox:
+    """Whole messages out of a socket that never blocks."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def fill(self, line: socket.socket) -> bool:
+        """Takes what is there; False once the other side is gone."""
+        while True:
+            try:
+                data = line.recv(1 << 16)
+            except BlockingIOError:
+                return True
+            except ConnectionResetError:
+                return False
+            if not data:
+                return False
+            self._data += data
+
+    def take(self) -> bytes | None:
+        """The next whole message, or None while there is none."""
+        if len(self._data) < _LENGTH.size:
+            return None
+        (length,) = _LENGTH.unpack_from(self._data)
+        end = _LENGTH.size + length
+        if len(self._data) < end:
+            return None
+        message = bytes(self._data[_LENGTH.size : end])
+        del self._data[:end]
+        return message
+
+
+class _Server:
+    """Runs in the server's process."""
+
+    def __init__(self, control: socket.socket, run: Run) -> None:
+        self._control, self._run = control, run
+        self._tasks: dict[int, int] = {}  # pid -> task id
+        self._wake_read, self._wake_write = os.pipe()
+
+    def serve(self) -> None:
+        # A group of its own: Ctrl-C at the terminal is the scheduler's to answer.
+        with contextlib.suppress(OSError):
+            os.setpgid(0, 0)
+        for fd in (self._wake_read, self._wake_write):
+            os.set_blocking(fd, False)
+            os.set_inheritable(fd, False)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        selector = selectors.DefaultSelector()
+        selector.register(self._control, selectors.EVENT_READ)
+        selector.register(self._wake_read, selectors.EVENT_READ)
+        try:
+            while self._step(selector):
+                pass
+        finally:
+            self._kill(signal.SIGKILL)
+
+    def _step(self, selector: selectors.BaseSelector) -> bool:
+        for key, _ in selector.select():
+            if key.fileobj is self._control:
+                if not self._obey():
+                    return False
+            else:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._wake_read, 4096)
+                self._reap()
+        return True
+
+    def _obey(self) -> bool:
+        head, fds, _, _ = socket.recv_fds(self._control, _LENGTH.size, 3)
+        if not head:
+            return False
+        if len(head) < _LENGTH.size:
+            head += _exactly(self._control, _LENGTH.size - len(head)) or b""
+        data = _exactly(self._control, *_LENGTH.unpack(head))
+        if data is None:
+            return False
+        message = msgspec.msgpack.decode(data, type=_Start | _Kill)
+        if isinstance(message, _Kill):
+            self._kill(message.signal)
+            return True
+        order = message.order
+        pid = os.fork()
+        if pid == 0:
+            self._become_task(order, fds)
+        for fd in fds:
+            os.close(fd)
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
+        self._tasks[pid] = order.id
+        self._tell(Started(order.id, pid))
+        return True
+
+    def _become_task(self, order: Order, fds: list[int]) -> None:
+        code = 1
+        try:
+            with contextlib.suppress(OSError):
+                os.setpgid(0, 0)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._control.close()
+            _redirect(fds[0], fds[1])
+            code = self._run(order, socket.socket(fileno=fds[2]))
+        finally:
+            _flush()
+            os._exit(code)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            task = self._tasks.pop(pid, None)
+            if task is None:
+                continue
+            died_of = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+            self._tell(Ended(task, 0 if died_of else os.WEXITSTATUS(status), died_of))
+
+    def _kill(self, number: int) -> None:
+        for pid in self._tasks:
+            with contextlib.suppress(OSError):
+                os.killpg(pid, number)
+
+    def _tell(self, event: Started | Ended) -> None:
+        with contextlib.suppress(OSError):
+            send(self._control, msgspec.msgpack.encode(event))
+
+
+def _redirect(stdout: int, stderr: int) -> None:
+    """Points the process's input at nothing and its output at the task's pipes, by lines."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (stdout, 1), (stderr, 2)):
+        os.dup2(source, target)
+        os.close(source)
+    for fd in (1, 2):
+        fcntl.fcntl(fd, fcntl.F_SETFD, 0)
+    for name, fd in (("stdout", 1), ("stderr", 2)):
+        stream = open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace",
+                      closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
+def _exactly(line: socket.socket, size: int) -> bytes | None:
+    data = bytearray()
+    while len(data) < size:
+        piece = line.recv(min(size - len(data), 1 << 20))
+        if not piece:
+            return None
+        data += piece
+    return bytes(data)

@@ -1,0 +1,302 @@
+"""Introduces flows to repositories: the one place that knows both."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from mfv._version import __version__
+from mfv.capture import environment, git, process, snapshot
+from mfv.capture.secrets import is_secret_name
+from mfv.errors import FlowError, MfvError, StorageError, UnpicklableError
+from mfv.flow.engine import Ending, Engine, Outcome, Output, StoreAgainError
+from mfv.flow.graph import Graph, Kind, read_graph
+from mfv.flow.lint import check
+from mfv.flow.order import Order
+from mfv.flow.parameters import Parameter, ParameterContext, collect, resolve
+from mfv.flow.spec import FlowSpec, constants_of
+from mfv.flow.task import Attempt, FlowRun, Saved
+from mfv.flow.workers import TaskServer, receive, send
+from mfv.ids import PackId
+from mfv.manifest.artifact import SCALAR, Artifact
+from mfv.manifest.records import GraphNode, Opening, Task, TaskRef
+from mfv.odb.writer import Parcel, Writer
+from mfv.repo.artifacts import load, printable, store, store_all
+from mfv.repo.code import git_record, store_environment, store_tree
+from mfv.repo.entries import PackMade
+from mfv.repo.log import CondemnedError
+from mfv.repo.recorder import Finished, RunRecorder
+from mfv.repo.repository import Repository
+
+REDACTED = "<redacted>"
+
+
+class Prepared(NamedTuple):
+    """A flow that was checked and given its parameters, and has not started."""
+
+    flow: type[FlowSpec]
+    graph: Graph
+    script: Path
+    parameters: dict[str, Parameter]  # by name
+    values: dict[str, object]  # by name
+
+
+class Result(NamedTuple):
+    """A run that is over."""
+
+    name: str  # Flow/number
+    outcome: Outcome
+    left_out: int  # files that the code snapshot does not hold, secrets among them
+
+
+class _Delivery(msgspec.Struct, frozen=True, array_like=True):
+    """What a task's process did with its objects."""
+
+    parcel: Parcel | None
+    receipts: tuple[PackMade, ...]
+    relied: tuple[bytes, ...]
+
+
+def prepare(
+    flow: type[FlowSpec], given: Mapping[str, str], environ: Mapping[str, str], user: str
+) -> Prepared:
+    """Checks the flow and finds a value for each parameter; raises FlowError, ParameterError."""
+    graph = read_graph(flow)
+    check(graph)
+    for node in graph:
+        if node.kind in (Kind.SWITCH, Kind.PARALLEL):
+            raise FlowError(
+                f"step {node.name!r} goes on by {node.kind.value}, which this version cannot run",
+                file=node.file,
+                line=node.next_line,
+                hint="use a static branch or a foreach",
+            )
+    parameters = collect(flow)
+
+    def context(parameter: Parameter) -> ParameterContext:
+        return ParameterContext(flow.__name__, user, parameter.name, print, "local")
+
+    values = resolve(parameters, given, environ, context)
+    return Prepared(flow, graph, Path(inspect.getfile(flow)).absolute(), parameters, values)
+
+
+def run(
+    prepared: Prepared,
+    folder: Path,
+    output: Output,
+    *,
+    opened: Callable[[str], None] = lambda name: None,
+    tags: Sequence[str] = (),
+    max_workers: int = 16,
+) -> Result:
+    """Runs a flow and records it in the repository at `folder`, which is made if need be.
+
+    `opened` is told the run's name as soon as it has one. However the flow ends, the run is
+    sealed when this returns. Raises StorageError where recording itself failed; what was
+    committed before is kept, and the run shows as crashed.
+    """
+    who = process.read_process()
+    attributes = {prepared.parameters[n].attribute: v for n, v in prepared.values.items()}
+    facts = {"username": who.user, "namespace": f"user:{who.user}", "tags": frozenset(tags),
+             "origin_run_id": None}
+    constants = constants_of(prepared.flow)
+    flow_run = FlowRun(prepared.flow, prepared.graph, attributes, constants, facts)
+    # Before anything is opened: the tasks' processes are forked from this very moment.
+    server = TaskServer(lambda order, line: _run_task(flow_run, folder, order, line))
+    try:
+        repository = Repository.create(folder, writer=f"{who.user}@{socket.gethostname()}")
+        recorder = RunRecorder(
+            repository, lambda writer: _opening(writer, prepared, who, attributes, constants)
+        )
+        try:
+            opened(recorder.name)
+            if tags:
+                state = repository.log.state.find(recorder.flow, recorder.number)
+                assert state is not None
+                repository.tag(add=[(state, tag) for tag in tags])
+            outcome = Engine(
+                prepared.graph,
+                recorder.number,
+                server,
+                _Commits(recorder),
+                output,
+                max_workers=max_workers,
+            ).run()
+            recorder.seal(
+                outcome.status,
+                ended=time.time_ns() // 1000,
+                results=tuple(a for a in outcome.results if a.serializer == SCALAR),
+                failure=outcome.failure,
+                failed_step=outcome.failed_step,
+            )
+        finally:
+            recorder.close()
+        return Result(recorder.name, outcome, len(recorder.opening.left_out))
+    finally:
+        server.stop()
+
+
+class _Commits:
+    """The flow's recorder, by way of a repository's."""
+
+    def __init__(self, recorder: RunRecorder) -> None:
+        self._recorder = recorder
+
+    def commit(self, endings: Sequence[Ending]) -> list[TaskRef]:
+        finished = [self._finished(ending) for ending in endings]
+        try:
+            return self._recorder.commit(finished)
+        except CondemnedError as error:
+            raise StoreAgainError(
+                {
+                    one.task.id: frozenset(error.packs)
+                    for one in finished
+                    if one.packs & error.packs
+                }
+            ) from None
+
+    def _finished(self, ending: Ending) -> Finished:
+        if not ending.delivery:
+            return Finished(ending.task, ending.stdout, ending.stderr)
+        delivery = msgspec.msgpack.decode(ending.delivery, type=_Delivery)
+        return Finished(
+            ending.task,
+            ending.stdout,
+            ending.stderr,
+            delivery.parcel,
+            tuple(made.receipt for made in delivery.receipts),
+            frozenset(PackId(pack) for pack in delivery.relied),
+        )
+
+
+class _Store:
+    """The flow's store, in one task's process, by way of a repository's object database."""
+
+    def __init__(self, folder: Path) -> None:
+        self._repository = Repository.open(folder)
+        self._avoid: set[PackId] = set()
+
+    def task(self, ref: TaskRef) -> Task:
+        return self._repository.task(ref)
+
+    def load(self, artifact: Artifact) -> object:
+        return load(self._repository.database, artifact)
+
+    def save(self, values: Mapping[str, object], avoid: frozenset[bytes]) -> Saved:
+        self._avoid |= {PackId(pack) for pack in avoid}
+        database = self._repository.database
+        database.index.forget(self._avoid)
+        writer = Writer(database, self._avoid)
+        stored = store_all(writer, values)
+        handed = writer.parcel()
+        if handed is not None:
+            parcel, relied = handed
+            delivery = _Delivery(parcel, (), tuple(sorted(relied)))
+        else:
+            outcome = writer.flush()
+            made = tuple(PackMade.of(receipt) for receipt in outcome.receipts)
+            delivery = _Delivery(None, made, tuple(sorted(outcome.relied)))
+        return Saved(stored.artifacts, stored.dropped, msgspec.msgpack.encode(delivery))
+
+
+def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> int:
+    """In the task's process: runs the step, reports, and holds everything until it is durable."""
+    attempt = Attempt(run, order, _Store(folder))
+    succeeded = attempt.run()
+    avoid: frozenset[bytes] = frozenset()
+    while True:
+        report = attempt.report(avoid)
+        for name, reason in report.dropped if not avoid else ():
+            print(f"not stored: {reason}", file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        send(line, msgspec.msgpack.encode(report))
+        answer = receive(line)
+        if answer is None:
+            return 1
+        if answer == b"":
+            return 0 if succeeded else 1
+        avoid = frozenset(msgspec.msgpack.decode(answer, type=list[bytes]))
+
+
+def _opening(
+    writer: Writer,
+    prepared: Prepared,
+    who: process.Process,
+    attributes: Mapping[str, object],
+    constants: Mapping[str, object],
+) -> Opening:
+    """Stores the code, the environment and the parameters, and describes the run."""
+    shot = snapshot.take(prepared.script)
+    state = git.read_git(prepared.script.parent)
+    tree, left_out = store_tree(writer, shot)
+    secret = tuple(name for name in attributes if is_secret_name(name))
+    shown = {name: REDACTED if name in secret else value for name, value in attributes.items()}
+    kept = [_constant(writer, name, value) for name, value in constants.items()]
+    return Opening(
+        flow=prepared.flow.__name__,
+        created=time.time_ns() // 1000,
+        script=printable(shot.entry),
+        parameters=tuple(store(writer, name, value) for name, value in shown.items()),
+        constants=tuple(artifact for artifact in kept if artifact is not None),
+        graph=tuple(_node(prepared.graph, name) for name in prepared.graph.nodes),
+        tree=bytes(tree),
+        environment=bytes(store_environment(writer, environment.read_environment())),
+        git=git_record(state),
+        version=git.version_string(state),
+        left_out=left_out,
+        argv=tuple(printable(word) for word in who.argv),
+        cwd=printable(who.cwd),
+        user=printable(who.user),
+        host=printable(who.host),
+        variables=tuple((name, printable(value)) for name, value in who.variables),
+        mfv=__version__,
+        cloned_from=_cloned_from(shot.root),
+        options=tuple(
+            (parameter.attribute, name)
+            for name, parameter in prepared.parameters.items()
+            if parameter.attribute != name
+        ),
+        secret=secret,
+    )
+
+
+def _constant(writer: Writer, name: str, value: object) -> Artifact | None:
+    try:
+        return store(writer, name, value)
+    except UnpicklableError:
+        return None  # the code snapshot holds it
+
+
+def _node(graph: Graph, name: str) -> GraphNode:
+    node = graph[name]
+    return GraphNode(name, node.kind.value, node.next, node.is_join, node.line, printable(node.doc))
+
+
+def _cloned_from(root: str) -> str | None:
+    """The run whose clone the code in `root` is, as the clone's marker says."""
+    try:
+        marker = json.loads(Path(root, snapshot.CLONE_MARKER).read_text())
+    except (OSError, ValueError):
+        return None
+    name = marker.get("run") if isinstance(marker, dict) else None
+    return printable(name)[:300] if isinstance(name, str) else None
+
+
+def default_folder(script: Path) -> Path:
+    """Where the repository of a script's runs is made: beside its git root, else in the cwd."""
+    root = snapshot.find_root(script)
+    place = root if (root / ".git").exists() else Path(os.getcwd())
+    return place / ".mfv"
+
+
+__all__ = ["MfvError", "Prepared", "Result", "StorageError", "default_folder", "prepare", "run"]

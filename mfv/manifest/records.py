@@ -1,0 +1,193 @@
+"""The records of a run: what it began with, its tasks, and how it ended. Times are µs since 1970."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from mfv.manifest.artifact import Artifact, Hash
+
+PackName = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+TaskStatus = Literal["ok", "failed"]
+RunStatus = Literal["ok", "failed", "interrupted", "crashed"]
+
+
+class TreeFile(msgspec.Struct, frozen=True, array_like=True):
+    """One file of a code snapshot; a symlink's blob is its target."""
+
+    path: bytes  # relative, '/' between parts, as the file system has it
+    mode: int  # as git: 0o100644, 0o100755, 0o120000
+    blob: Hash
+    size: int  # bytes
+
+
+class Tree(msgspec.Struct, frozen=True):
+    """The paths, modes and blobs of one code snapshot, sorted by path."""
+
+    files: tuple[TreeFile, ...]
+
+
+class Package(msgspec.Struct, frozen=True, array_like=True):
+    name: str
+    version: str
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """The machine and what is installed on it; equal environments are one record."""
+
+    python: str
+    implementation: str
+    system: str
+    release: str
+    machine: str
+    libc: str
+    cpu: str
+    cpu_count: int
+    memory: int  # bytes
+    gpus: tuple[str, ...]
+    packages: tuple[Package, ...]
+
+
+class Git(msgspec.Struct, frozen=True):
+    """The state of the user's git repository, from which the snapshot may differ if dirty."""
+
+    commit: str | None
+    branch: str | None
+    remote: str | None
+    dirty: bool
+    changed: tuple[str, ...]
+    describe: str | None
+
+
+class LeftOut(msgspec.Struct, frozen=True, array_like=True):
+    """A file that the snapshot does not hold, and why."""
+
+    path: str
+    reason: str
+    size: int  # bytes
+
+
+class GraphNode(msgspec.Struct, frozen=True):
+    """One step as it stood in the source."""
+
+    name: str
+    kind: str
+    next: tuple[str, ...]
+    is_join: bool
+    line: int
+    doc: str
+
+
+class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Everything that was known when a run began; written before its first task."""
+
+    flow: str
+    created: int
+    script: str  # relative to the root of the tree
+    parameters: tuple[Artifact, ...]
+    constants: tuple[Artifact, ...]
+    graph: tuple[GraphNode, ...]
+    tree: Hash
+    environment: Hash
+    git: Git | None
+    version: str | None  # of the user's project, as `git describe` tells it
+    left_out: tuple[LeftOut, ...]
+    argv: tuple[str, ...]
+    cwd: str
+    user: str
+    host: str
+    variables: tuple[tuple[str, str], ...]
+    mfv: str  # version of mfv
+    cloned_from: str | None = None  # full name of the run whose clone this code is
+    options: tuple[tuple[str, str], ...] = ()  # parameters whose option has another name
+    secret: tuple[str, ...] = ()  # parameters whose value is kept out of the record
+
+
+class Split(msgspec.Struct, frozen=True, array_like=True):
+    """One open foreach on the way to a task, outermost first."""
+
+    step: str  # the step that split
+    variable: str
+    index: int
+    total: int
+    value: str  # a short repr of the item
+
+
+class Log(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One captured stream: lines of a 16-digit time in µs, a space, and the text.
+
+    Small ones stand in place, others are a blob.
+    """
+
+    size: int = 0  # bytes
+    lines: int = 0
+    text: bytes | None = None
+    blob: Hash | None = None
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why a task failed."""
+
+    type: str
+    message: str
+    traceback: str
+
+
+class Task(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One attempt of one task, finished."""
+
+    flow: str
+    run: int
+    step: str
+    id: int
+    status: TaskStatus
+    started: int
+    ended: int
+    attempt: int = 0
+    pid: int = 0
+    parents: tuple[int, ...] = ()
+    splits: tuple[Split, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    inherited: tuple[str, ...] = ()  # names of artifacts passed on by id
+    dropped: tuple[tuple[str, str], ...] = ()  # attributes that could not be stored, and why
+    stdout: Log = Log()
+    stderr: Log = Log()
+    failure: Failure | None = None
+    exit_code: int = 0
+    signal: int = 0
+    cpu: float = 0.0  # seconds, user and system
+    peak_memory: int = 0  # bytes
+
+    @property
+    def pathspec(self) -> str:
+        return f"{self.flow}/{self.run}/{self.step}/{self.id}"
+
+
+class TaskRef(msgspec.Struct, frozen=True, array_like=True):
+    """A task in the list of its run: enough to list it without reading its record."""
+
+    step: str
+    id: int
+    attempt: int
+    status: TaskStatus
+    started: int
+    ended: int
+    manifest: Hash
+    pack: PackName  # where the record was written; advice, a repack may have moved it
+
+
+class Run(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A sealed run. Its id is the run's true name."""
+
+    flow: str
+    number: int
+    origin: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]  # repository id
+    opening: Hash
+    status: RunStatus
+    started: int
+    ended: int
+    tasks: tuple[TaskRef, ...]
+    results: tuple[Artifact, ...]  # the scalars of the end task
+    failure: Failure | None = None
+    failed_step: str | None = None

@@ -1,0 +1,184 @@
+"""Reading: object ids to verified bytes.
+
+Every byte is hashed before it is handed out, the memory-mapped path included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from mfv.errors import CorruptError, NotFoundError
+from mfv.ids import ID_BYTES, RECORD_TYPES, BlobId, Buffer, ChunkId, ObjectId, PackId
+from mfv.odb import codec
+from mfv.odb.codec import Codec
+from mfv.odb.packindex import Location, PackIndex, key_of
+from mfv.storage.base import Backend, Mappable
+
+T = TypeVar("T")
+
+# From here on a raw blob is mapped; below, a copy is cheaper than a page table entry.
+_MAP_FROM = 256 * 1024  # bytes
+
+
+class Database:
+    """All objects of one repository, read through one backend."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.index = PackIndex(backend)
+
+    def read_record(self, record_id: ObjectId, hint: PackId | None = None) -> bytes:
+        """The bytes of a record, verified; CorruptError if it is missing or damaged.
+
+        `hint` names the pack in which it was written.
+        """
+
+        def fetch(location: Location) -> bytes:
+            data = self._decode(location)
+            if type(record_id).of(data) != record_id:
+                raise CorruptError("its bytes do not match its id")
+            return bytes(data)
+
+        return self._any_copy(record_id, fetch, hint)
+
+    def read_blob(self, blob: BlobId) -> memoryview:
+        """The bytes of a blob, verified, as writable memory of the caller's own.
+
+        Raw blobs that lie in one piece are mapped and not read up front; the memory never
+        writes back. CorruptError if any of it is missing or damaged.
+        """
+        return self._any_copy(blob, lambda location: self._read_blob(blob, location))
+
+    def blob_size(self, blob: BlobId) -> int:
+        """The size of a blob in bytes, without reading it; CorruptError if it is missing."""
+        location = self._locate(blob)[0]
+        if location.record.kind == ChunkId.kind:
+            return location.record.size
+        return self._any_copy(blob, lambda copy: sum(r.size for _, r in self._chunks(copy)))
+
+    def chunk_ids(self, blob: BlobId) -> list[ChunkId]:
+        """The chunks that a blob is made of, in order; one of the same id if it was not cut."""
+        location = self._locate(blob)[0]
+        if location.record.kind == ChunkId.kind:
+            return [ChunkId(blob)]
+        return self._any_copy(blob, lambda copy: self._recipe(copy))
+
+    def verify(self, location: Location) -> list[Location]:
+        """Reads the object at `location` and checks it; returns all locations that it needs.
+
+        A recipe is verified by reading the blob that it describes, and needs its chunks too.
+        Raises CorruptError.
+        """
+        record = location.record
+        if record.kind == BlobId.kind:
+            chunks = self._chunks(location)
+            self._read_chunks(BlobId(record.id), chunks)
+            return [location, *chunks]
+        kind = ChunkId if record.kind == ChunkId.kind else _record_type(record.kind)
+        if kind.of(self._decode(location)) != record.id:
+            raise CorruptError(f"{record.id.hex()[:12]} in pack {location.pack} is damaged")
+        return [location]
+
+    def _locate(self, object_id: ObjectId, hint: PackId | None = None) -> list[Location]:
+        found = self.index.find(object_id, hint)
+        if not found:
+            self.index.refresh()  # a pack that came since, or one that a repack moved it to
+            found = self.index.find(object_id)
+        if not found:
+            raise CorruptError(
+                f"{type(object_id).__name__} {object_id} is missing",
+                hint="`mfv fsck` lists the runs that need it",
+            )
+        return found
+
+    def _any_copy(
+        self, object_id: ObjectId, read: Callable[[Location], T], hint: PackId | None = None
+    ) -> T:
+        """What `read` makes of the first copy that is whole; else CorruptError for the last."""
+        trouble: CorruptError | None = None
+        for location in self._locate(object_id, hint):
+            try:
+                return read(location)
+            except CorruptError as error:
+                trouble = error
+        assert trouble is not None
+        raise CorruptError(
+            f"{type(object_id).__name__} {object_id} is damaged: {trouble.message}",
+            hint="`mfv fsck` lists the runs that it touches",
+        )
+
+    def _read_blob(self, blob: BlobId, location: Location) -> memoryview:
+        whole = location.record.kind == ChunkId.kind
+        return self._read_chunks(blob, [location] if whole else self._chunks(location))
+
+    def _read_chunks(self, blob: BlobId, chunks: list[Location]) -> memoryview:
+        data = self._mapped(chunks) or self._assembled(chunks)
+        if BlobId.of(data) != blob:
+            self._blame(chunks)
+            raise CorruptError("its chunks do not add up to it")
+        return data
+
+    def _mapped(self, chunks: list[Location]) -> memoryview | None:
+        """The chunks as one mapping if they lie raw, in order and together in one pack."""
+        size = sum(record.size for _, record in chunks)
+        if size < _MAP_FROM or not isinstance(self.backend, Mappable):
+            return None
+        pack, first = chunks[0]
+        offset = first.offset
+        for other, record in chunks:
+            if other != pack or record.offset != offset or record.codec != Codec.RAW:
+                return None
+            if record.stored != record.size:
+                return None
+            offset += record.size
+        return self.backend.view(key_of(pack), first.offset, size)
+
+    def _assembled(self, chunks: list[Location]) -> memoryview:
+        data = bytearray(sum(record.size for _, record in chunks))
+        position = 0
+        for location in chunks:
+            size = location.record.size
+            data[position : position + size] = self._decode(location)
+            position += size
+        return memoryview(data)
+
+    def _chunks(self, location: Location) -> list[Location]:
+        """Where the chunks of a recipe lie, those of the recipe's own pack preferred.
+
+        Together they are contiguous there if the blob was new as a whole.
+        """
+        found = []
+        for chunk in self._recipe(location):
+            copies = self._locate(chunk)
+            same = (copy for copy in copies if copy.pack == location.pack)
+            found.append(next(same, copies[0]))
+        return found
+
+    def _recipe(self, location: Location) -> list[ChunkId]:
+        payload = bytes(self._decode(location))
+        if len(payload) % ID_BYTES:
+            raise CorruptError("its list of chunks is cut short")
+        return [ChunkId(payload[i : i + ID_BYTES]) for i in range(0, len(payload), ID_BYTES)]
+
+    def _blame(self, chunks: list[Location]) -> None:
+        """Raises for the first chunk that is not what its id says."""
+        for location in chunks:
+            self.verify(location)
+
+    def _decode(self, location: Location) -> Buffer:
+        pack, record = location
+        try:
+            stored = self.backend.get(key_of(pack), record.offset, record.stored)
+        except NotFoundError:
+            raise CorruptError(f"pack {pack} is gone") from None
+        if len(stored) != record.stored:
+            raise CorruptError(f"pack {pack} is cut short")
+        return codec.decode(record.codec, stored, record.size)
+
+
+def _record_type(kind: int) -> type[ObjectId]:
+    try:
+        return RECORD_TYPES[kind]
+    except KeyError:
+        raise CorruptError(f"an object of unknown kind {kind}") from None

@@ -1,0 +1,131 @@
+"""One pack: an immutable file of many objects, its index, and a seal over both.
+
+    header   64 bytes: magic, pack id, zeros
+    payload  the objects' stored bytes; a frame's first chunk starts at a multiple of 64
+    index    64 bytes an object, sorted by id
+    trailer  64 bytes: index offset, object count, zeros, seal
+
+The seal covers header, index and trailer; the index holds the hash of every object. So every
+byte that matters is covered once, and writing costs no second hash pass over the payload.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from mfv.errors import CorruptError, FormatTooNewError
+from mfv.ids import ID_BYTES, ObjectId, PackId, Seal
+
+Buffer = bytes | bytearray | memoryview
+
+MAGIC = b"MFVPACK"
+VERSION = 1
+ALIGNMENT = 64  # bytes
+HEADER = struct.Struct("<7sB16s40x")
+RECORD = struct.Struct("<32sBB6xQQQ")
+TRAILER = struct.Struct("<QQ16x32s")
+
+MAX_OBJECT = 1 << 32  # bytes raw; a larger claim is refused before anything is allocated
+
+
+class Record(NamedTuple):
+    """One object of a pack."""
+
+    id: bytes
+    kind: int
+    codec: int
+    offset: int  # bytes from the start of the pack
+    stored: int  # bytes in the pack
+    size: int  # bytes raw
+
+
+class Receipt(NamedTuple):
+    """Proof that a pack is durable; what the log wants to see before it names one."""
+
+    pack: PackId
+    size: int  # bytes
+    seal: Seal
+
+
+class PackBuilder:
+    """Collects objects and lays them out; nothing is copied, so keep what was added unchanged."""
+
+    def __init__(self) -> None:
+        self.id = PackId.new()
+        self.records: list[Record] = []
+        self.stored: list[Buffer] = []  # beside `records`
+        self.size = HEADER.size  # bytes so far, without index and trailer
+
+    def add(
+        self, object_id: ObjectId, kind: int, codec: int, stored: Buffer, size: int, *, align: bool
+    ) -> None:
+        """Appends one object of `size` raw bytes; `align` starts it at a multiple of 64."""
+        if align:
+            self.size += -self.size % ALIGNMENT
+        self.records.append(Record(bytes(object_id), kind, codec, self.size, len(stored), size))
+        self.stored.append(stored)
+        self.size += len(stored)
+
+    def finish(self) -> tuple[list[Buffer], Receipt]:
+        """The whole file as parts to be written in order, and the receipt for it."""
+        parts: list[Buffer] = [HEADER.pack(MAGIC, VERSION, self.id)]
+        end = HEADER.size
+        for record, stored in zip(self.records, self.stored, strict=True):
+            if record.offset > end:
+                parts.append(bytes(record.offset - end))
+            parts.append(stored)
+            end = record.offset + record.stored
+        index = b"".join(
+            RECORD.pack(r.id, r.kind, r.codec, r.offset, r.stored, r.size)
+            for r in sorted(self.records)
+        )
+        head = TRAILER.pack(end, len(self.records), bytes(ID_BYTES))[:-ID_BYTES]
+        seal = _seal(self.id, index, head)
+        parts += [index, head + seal]
+        return parts, Receipt(self.id, end + len(index) + TRAILER.size, seal)
+
+
+def index_range(trailer: bytes, size: int) -> tuple[int, int]:
+    """Offset and length of the index that `trailer` (the last 64 of `size` bytes) claims."""
+    offset, count, _ = TRAILER.unpack(trailer)
+    length = count * RECORD.size
+    if offset < HEADER.size or offset + length + TRAILER.size != size:
+        raise CorruptError("its trailer does not fit its size")
+    return offset, length
+
+
+def parse_index(pack: PackId, header: bytes, index: bytes, trailer: bytes) -> list[Record]:
+    """The records of a pack, checked: seal, name, order and that no object leaves the payload.
+
+    Raises CorruptError, or FormatTooNewError for a later version.
+    """
+    if len(header) != HEADER.size or len(trailer) != TRAILER.size:
+        raise CorruptError("it is cut short")
+    magic, version, name = HEADER.unpack(header)
+    if magic != MAGIC:
+        raise CorruptError("it does not start as a pack does")
+    if version > VERSION:
+        raise FormatTooNewError(
+            f"pack {pack} has version {version}", hint="install a newer mfv-store to read it"
+        )
+    if name != pack:
+        raise CorruptError("it bears another pack's name inside")
+    payload_end, _, seal = TRAILER.unpack(trailer)
+    if seal != _seal(pack, index, trailer[:-ID_BYTES]):
+        raise CorruptError("its index does not match its seal")
+    records = [Record._make(fields) for fields in RECORD.iter_unpack(index)]
+    before = b""
+    for record in records:
+        if record.id < before:
+            raise CorruptError("its index is not sorted")
+        if record.offset < HEADER.size or record.offset + record.stored > payload_end:
+            raise CorruptError("an object lies outside its payload")
+        if record.size > MAX_OBJECT:
+            raise CorruptError(f"an object claims {record.size} bytes")
+        before = record.id
+    return records
+
+
+def _seal(pack: PackId, index: bytes, trailer_head: bytes) -> Seal:
+    return Seal.of(HEADER.pack(MAGIC, VERSION, pack) + index + trailer_head)

@@ -1,0 +1,76 @@
+"""Values to recorded artifacts and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from mfv.errors import CorruptError, FormatTooNewError, UnpicklableError
+from mfv.manifest.artifact import PICKLE, SCALAR, Artifact, Column, Frame, Summary
+from mfv.odb.database import Database
+from mfv.odb.writer import Writer
+
+
+class Stored(NamedTuple):
+    """What became of a task's attributes."""
+
+    artifacts: tuple[Artifact, ...]  # sorted by name
+    dropped: tuple[tuple[str, str], ...]  # name, why it could not be stored
+
+
+def store(writer: Writer, name: str, value: object) -> Artifact:
+    """Adds `value` to `writer` and returns its record.
+
+    Keep `value` unchanged until the writer is flushed. Raises UnpicklableError.
+    """
+    from mfv.serde.scalar import is_scalar
+    from mfv.serde.summary import type_name
+
+    kind = printable(type_name(value))
+    if is_scalar(value):
+        return Artifact(name, kind, SCALAR, value)  # type: ignore[arg-type]
+    from mfv.serde.pickle5 import dump
+    from mfv.serde.summary import summarize
+
+    frames = [memoryview(frame).cast("B") for frame in dump(value, name=f"self.{name}")]
+    stored = tuple(Frame(bytes(writer.add_blob(frame)), len(frame)) for frame in frames)
+    facts = summarize(value)
+    columns = tuple(Column(printable(key), printable(text)) for key, text in facts.columns)
+    fields = facts._replace(text=printable(facts.text), columns=())._asdict()
+    summary = Summary(**{**fields, "columns": columns})
+    return Artifact(name, kind, PICKLE, None, stored, summary)
+
+
+def store_all(writer: Writer, values: Mapping[str, object]) -> Stored:
+    """Stores every value that can be stored; the others are named and cost nothing else."""
+    artifacts, dropped = [], []
+    for name in sorted(values):
+        try:
+            artifacts.append(store(writer, name, values[name]))
+        except UnpicklableError as error:
+            dropped.append((name, error.message))
+    return Stored(tuple(artifacts), tuple(dropped))
+
+
+def load(database: Database, artifact: Artifact) -> object:
+    """The value of `artifact`, every byte verified. Unpickles: only for runs that are trusted."""
+    if artifact.serializer == SCALAR:
+        return artifact.value
+    if artifact.serializer != PICKLE:
+        raise FormatTooNewError(
+            f"artifact {artifact.name!r} is written with {artifact.serializer!r}",
+            hint="install a newer mfv-store to read it",
+        )
+    from mfv.serde.pickle5 import load as unpickle
+
+    frames = [database.read_blob(frame.id) for frame in artifact.frames]
+    for frame, data in zip(artifact.frames, frames, strict=True):
+        if len(data) != frame.size:
+            raise CorruptError(f"a frame of {artifact.name!r} has not the size recorded for it")
+    return unpickle(frames)
+
+
+def printable(text: str) -> str:
+    """`text` as it can be written to a record: undecodable bytes of the system become \\x.."""
+    return text.encode("utf-8", "backslashreplace").decode()
+

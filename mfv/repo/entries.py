@@ -1,0 +1,86 @@
+"""The entries of the log: everything that ever happens to a repository, as values."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from mfv.ids import PackId, Seal
+from mfv.manifest.artifact import Hash
+from mfv.manifest.records import PackName, RunStatus, TaskRef
+from mfv.odb.pack import Receipt
+
+
+class PackMade(msgspec.Struct, frozen=True, array_like=True):
+    """A pack that an entry brings in; durable before the entry is written."""
+
+    pack: PackName
+    size: int  # bytes
+    seal: Hash
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> PackMade:
+        return cls(bytes(receipt.pack), receipt.size, bytes(receipt.seal))
+
+    @property
+    def receipt(self) -> Receipt:
+        return Receipt(PackId(self.pack), self.size, Seal(self.seal))
+
+
+class OpenRun(msgspec.Struct, frozen=True, tag="open-run"):
+    """A run began: here it gets its number."""
+
+    flow: str
+    number: int
+    opening: Hash
+    pack: PackName  # where the opening lies
+    lease: str  # a file under tmp/ that the run's process holds locked
+    host: str
+    packs: tuple[PackMade, ...]
+
+
+class Tasks(msgspec.Struct, frozen=True, tag="tasks"):
+    """Tasks of one open run finished."""
+
+    flow: str
+    number: int
+    tasks: tuple[TaskRef, ...]
+    packs: tuple[PackMade, ...]
+
+
+class SealRun(msgspec.Struct, frozen=True, tag="run"):
+    """A run ended: from here on it never changes."""
+
+    flow: str
+    number: int
+    status: RunStatus
+    manifest: Hash
+    pack: PackName
+    packs: tuple[PackMade, ...]
+
+
+class TagRuns(msgspec.Struct, frozen=True, tag="tag"):
+    """Tags came off and on; what comes off does so first."""
+
+    removed: tuple[tuple[str, int, str], ...]  # flow, number, tag
+    added: tuple[tuple[str, int, str], ...]
+
+
+class Condemn(msgspec.Struct, frozen=True, tag="condemn"):
+    """These packs will be deleted: no later entry may rely on them."""
+
+    condemned: tuple[PackName, ...]
+
+
+Body = OpenRun | Tasks | SealRun | TagRuns | Condemn
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One numbered entry, chained to the one before by its seal."""
+
+    number: int
+    previous: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+    time: int  # µs since 1970, by the writer's clock; advice, the order is the number's
+    writer: str  # user@host
+    body: Body

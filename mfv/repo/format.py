@@ -1,0 +1,64 @@
+"""The file `format`: which version, which repository, how it hashes and cuts; sealed by its hash."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from mfv.errors import ConflictError, CorruptError, FormatTooNewError, NotFoundError
+from mfv.ids import Seal
+from mfv.storage.base import Backend
+
+KEY = "format"
+VERSION = 1
+_TITLE = "mfv repository"
+_HASH = "blake3-256"
+_CHUNKS = "fastcdc-2020 65536"
+
+
+class Format(NamedTuple):
+    """What a repository says of itself."""
+
+    version: int
+    repository: bytes  # 16 bytes, random: the origin of the runs made here
+
+
+def create(backend: Backend) -> Format:
+    """Writes `format` with a new repository id; where it exists already, reads it."""
+    body = (
+        f"{_TITLE}\nversion {VERSION}\nid {os.urandom(16).hex()}\n"
+        f"hash {_HASH}\nchunks {_CHUNKS}\n"
+    ).encode()
+    try:
+        backend.create(KEY, [body, f"seal {Seal.of(body)}\n".encode()])
+    except ConflictError:
+        pass  # another process made it at the same moment: both use that one
+    return read(backend)
+
+
+def read(backend: Backend) -> Format:
+    """The format of a repository.
+
+    Raises NotFoundError where there is none, FormatTooNewError for a later version, CorruptError
+    where the file is damaged.
+    """
+    try:
+        text = backend.get(KEY)
+    except NotFoundError:
+        raise NotFoundError(
+            "this folder holds no mfv repository", hint="`mfv init` makes one"
+        ) from None
+    body, mark, seal = text.rpartition(b"seal ")
+    fields = dict(line.partition(" ")[::2] for line in body.decode("ascii", "replace").splitlines())
+    number = fields.get("version", "")
+    if text.startswith(_TITLE.encode()) and number.isdecimal() and int(number) > VERSION:
+        raise FormatTooNewError(
+            f"this repository has format {number}, and this mfv knows formats up to {VERSION}",
+            hint="install a newer mfv-store; nothing was changed",
+        )
+    if not mark or seal.strip() != str(Seal.of(body)).encode() or int(number) != VERSION:
+        raise CorruptError(
+            "the repository's `format` file is damaged",
+            hint="restore it from a copy of the repository; nothing else was touched",
+        )
+    return Format(VERSION, bytes.fromhex(fields["id"]))

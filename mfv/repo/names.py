@@ -1,0 +1,107 @@
+"""The fold of the log: every current name, read off the entries in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from mfv.ids import OpeningId, PackId, RunId
+from mfv.manifest.records import TaskRef
+from mfv.repo.entries import Condemn, Entry, OpenRun, SealRun, TagRuns, Tasks
+
+OPEN = "open"
+
+
+class RunState(msgspec.Struct):
+    """What the log says of one run."""
+
+    flow: str
+    number: int
+    opened: int = 0  # number of its open-run entry; 0 if that entry is lost
+    time: int = 0  # µs since 1970
+    status: str = OPEN
+    opening: bytes | None = None
+    opening_pack: bytes | None = None
+    manifest: bytes | None = None
+    pack: bytes | None = None
+    lease: str = ""
+    host: str = ""
+    tags: list[str] = []
+    tasks: list[TaskRef] = []  # while it is open; then its manifest lists them
+
+    @property
+    def name(self) -> str:
+        return f"{self.flow}/{self.number}"
+
+    @property
+    def run_id(self) -> RunId | None:
+        return None if self.manifest is None else RunId(self.manifest)
+
+    @property
+    def opening_id(self) -> OpeningId | None:
+        return None if self.opening is None else OpeningId(self.opening)
+
+
+class State(msgspec.Struct):
+    """All names of a repository after entry `number` (0: before the first)."""
+
+    number: int = 0
+    head: bytes = bytes(32)  # seal of that entry
+    runs: dict[str, dict[int, RunState]] = {}
+    condemned: set[bytes] = set()
+
+    def apply(self, entry: Entry, seal: bytes) -> None:
+        """Takes the next entry in."""
+        body = entry.body
+        match body:
+            case OpenRun():
+                run = self._run(body.flow, body.number)
+                run.opened, run.time = entry.number, entry.time
+                run.opening, run.opening_pack = body.opening, body.pack
+                run.lease, run.host = body.lease, body.host
+            case Tasks():
+                self._run(body.flow, body.number).tasks.extend(body.tasks)
+            case SealRun():
+                run = self._run(body.flow, body.number)
+                run.status, run.manifest, run.pack = body.status, body.manifest, body.pack
+                run.tasks = []
+            case TagRuns():
+                for flow, number, tag in body.removed:
+                    run = self._run(flow, number)
+                    run.tags = [other for other in run.tags if other != tag]
+                for flow, number, tag in body.added:
+                    run = self._run(flow, number)
+                    if tag not in run.tags:
+                        run.tags = [*run.tags, tag]
+            case Condemn():
+                self.condemned.update(body.condemned)
+        self.number, self.head = entry.number, bytes(seal)
+
+    def __iter__(self) -> Iterator[RunState]:
+        """All runs, newest first by the log's order, whatever any clock said."""
+        runs = [run for numbers in self.runs.values() for run in numbers.values()]
+        return iter(sorted(runs, key=lambda run: (-run.opened, run.flow, -run.number)))
+
+    def next_number(self, flow: str) -> int:
+        """The number that the next run of `flow` gets."""
+        return max(self.runs.get(flow, {0: None})) + 1
+
+    def find(self, flow: str, number: int) -> RunState | None:
+        return self.runs.get(flow, {}).get(number)
+
+    def condemned_among(self, packs: set[PackId]) -> set[PackId]:
+        """Those of `packs` on which nothing new may rely."""
+        return {pack for pack in packs if pack in self.condemned}
+
+    def tags(self) -> dict[str, list[RunState]]:
+        """Every tag with the runs that bear it, newest first."""
+        found: dict[str, list[RunState]] = {}
+        for run in self:
+            for tag in run.tags:
+                found.setdefault(tag, []).append(run)
+        return dict(sorted(found.items()))
+
+    def _run(self, flow: str, number: int) -> RunState:
+        # An entry about a run whose open-run entry was lost still makes that run known.
+        return self.runs.setdefault(flow, {}).setdefault(number, RunState(flow, number))

@@ -1,0 +1,226 @@
+"""Recording one run: open it, commit its tasks as they finish, seal it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from mfv.errors import ConflictError
+from mfv.ids import Buffer, OpeningId, PackId, RunId, TaskId
+from mfv.manifest.artifact import Artifact
+from mfv.manifest.records import Failure, Log, Opening, Run, RunStatus, Task, TaskRef
+from mfv.odb.pack import Receipt
+from mfv.odb.writer import Parcel, Writer
+from mfv.repo.entries import OpenRun, PackMade, SealRun, Tasks
+from mfv.repo.names import OPEN, State
+from mfv.repo.publish import Build, add_record, publish
+from mfv.repo.repository import CRASHED, Repository
+from mfv.storage.local import LocalBackend, hold
+
+# Shorter logs stand in the task's record.
+_INLINE_LOG = 2048  # bytes
+
+
+class Finished(NamedTuple):
+    """One attempt that ended, with all that must be durable before anybody may say so."""
+
+    task: Task  # without its logs
+    stdout: Buffer
+    stderr: Buffer
+    parcel: Parcel | None = None
+    receipts: tuple[Receipt, ...] = ()
+    relied: frozenset[PackId] = frozenset()
+
+    @property
+    def packs(self) -> set[PackId]:
+        """The packs that the attempt's own process wrote or built on."""
+        return {receipt.pack for receipt in self.receipts} | self.relied
+
+
+class RunRecorder:
+    """Writes one run. Hold it in one process only."""
+
+    def __init__(self, repository: Repository, make: Callable[[Writer], Opening]) -> None:
+        """Opens the run that `make` describes: durable, with its number, when this returns.
+
+        `make` stores what the opening points at through the writer that it is given, and may be
+        called again. Runs whose process died before are closed on the way.
+        """
+        self._repository = repository
+        self._lease_fd = -1
+        lease = ""
+        if isinstance(repository.backend, LocalBackend):
+            repository.backend.clear_abandoned()
+            close_crashed(repository)
+            lease = f"run{os.urandom(8).hex()}"
+            self._lease_fd = hold(repository.lease_path(lease))
+        self._lease = lease
+        self.opening: Opening
+        self.refs: dict[int, TaskRef] = {}  # by task id, newest attempt
+
+        def fill(writer: Writer) -> Build:
+            self.opening = make(writer)
+            opening_id, pack = add_record(writer, OpeningId, self.opening)
+            self._opening_id = OpeningId(opening_id)
+
+            def build(state: State, packs: tuple[PackMade, ...]) -> OpenRun:
+                number = state.next_number(self.opening.flow)
+                return OpenRun(
+                    self.opening.flow,
+                    number,
+                    bytes(opening_id),
+                    bytes(pack),
+                    lease,
+                    socket.gethostname(),
+                    packs,
+                )
+
+            return build
+
+        entry = publish(repository.database, repository.log, fill)
+        assert isinstance(entry.body, OpenRun)
+        self.flow, self.number = entry.body.flow, entry.body.number
+        self._started = entry.time
+
+    @property
+    def name(self) -> str:
+        return f"{self.flow}/{self.number}"
+
+    def commit(self, finished: Sequence[Finished]) -> list[TaskRef]:
+        """Makes finished attempts part of the run with one entry; durable when this returns.
+
+        Returns their references in the order given. Raises CondemnedError, with nothing
+        committed, if a gc condemned packs that one of the attempts' processes relied on.
+        """
+        refs: list[TaskRef] = []
+
+        def fill(writer: Writer) -> Build:
+            refs.clear()
+            for one in finished:
+                if one.parcel is not None:
+                    writer.add_parcel(one.parcel)
+                stdout, stderr = _log(writer, one.stdout), _log(writer, one.stderr)
+                task = msgspec.structs.replace(one.task, stdout=stdout, stderr=stderr)
+                task_id, pack = add_record(writer, TaskId, task)
+                refs.append(
+                    TaskRef(
+                        task.step,
+                        task.id,
+                        task.attempt,
+                        task.status,
+                        task.started,
+                        task.ended,
+                        bytes(task_id),
+                        bytes(pack),
+                    )
+                )
+            return lambda _, packs: Tasks(self.flow, self.number, tuple(refs), packs)
+
+        receipts = [receipt for one in finished for receipt in one.receipts]
+        relied = [pack for one in finished for pack in one.relied]
+        repository = self._repository
+        publish(repository.database, repository.log, fill, receipts=receipts, relied=relied)
+        self.refs.update((ref.id, ref) for ref in refs)
+        return refs
+
+    def seal(
+        self,
+        status: RunStatus,
+        *,
+        ended: int,
+        results: tuple[Artifact, ...] = (),
+        failure: Failure | None = None,
+        failed_step: str | None = None,
+    ) -> RunId:
+        """Ends the run; from then on it never changes. Returns its true name."""
+        run = self._repository.log.state.find(self.flow, self.number)
+        assert run is not None
+        sealed = Run(
+            flow=self.flow,
+            number=self.number,
+            origin=self._repository.format.repository,
+            opening=bytes(self._opening_id),
+            status=status,
+            started=self._started,
+            ended=ended,
+            tasks=tuple(run.tasks),
+            results=results,
+            failure=failure,
+            failed_step=failed_step,
+        )
+        run_id = _seal(self._repository, sealed)
+        self.close()
+        return run_id
+
+    def close(self) -> None:
+        """Gives the lease back; a run that is still open shows as crashed from then on."""
+        if self._lease_fd >= 0:
+            os.close(self._lease_fd)
+            self._lease_fd = -1
+            if isinstance(self._repository.backend, LocalBackend):
+                self._repository.backend.clear_abandoned()
+
+
+def close_crashed(repository: Repository) -> list[str]:
+    """Seals, as `crashed`, every open run whose process is gone; returns their names."""
+    closed = []
+    for run in repository.state:
+        if run.status != OPEN or repository.status(run) != CRASHED or run.opening is None:
+            continue
+        ended = max([run.time, *(ref.ended for ref in run.tasks)])
+        sealed = Run(
+            flow=run.flow,
+            number=run.number,
+            origin=repository.format.repository,
+            opening=run.opening,
+            status="crashed",
+            started=run.time,
+            ended=ended,
+            tasks=tuple(run.tasks),
+            results=(),
+        )
+        try:
+            _seal(repository, sealed)
+        except ConflictError:
+            continue  # another process did it at the same moment
+        closed.append(run.name)
+    return closed
+
+
+def _seal(repository: Repository, sealed: Run) -> RunId:
+    made: list[RunId] = []
+
+    def fill(writer: Writer) -> Build:
+        run_id, pack = add_record(writer, RunId, sealed)
+        made[:] = [RunId(run_id)]
+
+        def build(state: State, packs: tuple[PackMade, ...]) -> SealRun:
+            run = state.find(sealed.flow, sealed.number)
+            if run is None or run.status != OPEN:
+                raise ConflictError(f"{sealed.flow}/{sealed.number} is sealed already")
+            status, number = sealed.status, sealed.number
+            return SealRun(sealed.flow, number, status, bytes(run_id), bytes(pack), packs)
+
+        return build
+
+    publish(repository.database, repository.log, fill)
+    return made[0]
+
+
+def _log(writer: Writer, text: Buffer) -> Log:
+    size = len(text)
+    if size == 0:
+        return Log()
+    lines = bytes(text).count(b"\n") if size <= _INLINE_LOG else _count_lines(text)
+    if size <= _INLINE_LOG:
+        return Log(size, lines, text=bytes(text))
+    return Log(size, lines, blob=bytes(writer.add_blob(text)))
+
+
+def _count_lines(text: Buffer) -> int:
+    view, step = memoryview(text), 1 << 20
+    return sum(bytes(view[i : i + step]).count(b"\n") for i in range(0, len(view), step))

@@ -1,0 +1,151 @@
+"""One repository: opening it, and reading what the log leads to."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+from mfv.errors import ConflictError, CorruptError, NotFoundError
+from mfv.ids import EnvironmentId, OpeningId, PackId, RunId, TaskId, TreeId
+from mfv.manifest.encoding import decode
+from mfv.manifest.records import Environment, Opening, Run, Task, TaskRef, Tree
+from mfv.odb.database import Database
+from mfv.repo import format as formats
+from mfv.repo.entries import TagRuns
+from mfv.repo.log import Log
+from mfv.repo.names import OPEN, RunState, State
+from mfv.repo.tags import TAGS_PER_RUN, check_tag
+from mfv.storage.base import Backend
+from mfv.storage.local import TMP, LocalBackend, is_abandoned
+
+FOLDER_NAME = ".mfv"
+CRASHED = "crashed"
+
+
+class Repository:
+    """A repository over one backend; `folder` is None unless it is a local one."""
+
+    def __init__(self, backend: Backend, *, folder: str | None = None, writer: str = "") -> None:
+        """Opens what is there. Raises NotFoundError, FormatTooNewError or CorruptError."""
+        self.backend = backend
+        self.folder = folder
+        self.format = formats.read(backend)
+        self.log = Log(backend, writer)
+        self.database = Database(backend)
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str], *, writer: str = "") -> Repository:
+        """The local repository in `folder` (the `.mfv` folder itself)."""
+        path = os.fspath(folder)
+        if not os.path.isdir(path):
+            raise NotFoundError(f"there is no repository at {path}", hint="`mfv init` makes one")
+        return cls(LocalBackend(path), folder=path, writer=writer)
+
+    @classmethod
+    def create(cls, folder: str | os.PathLike[str], *, writer: str = "") -> Repository:
+        """Makes a local repository in `folder`, or opens the one that is there."""
+        path = os.fspath(folder)
+        formats.create(LocalBackend(path))
+        return cls.open(path, writer=writer)
+
+    @property
+    def state(self) -> State:
+        """The names as of now: reads on in the log."""
+        return self.log.catch_up()
+
+    def status(self, run: RunState) -> str:
+        """`open`, or how the run ended; an open run whose process is gone has `crashed`."""
+        if run.status != OPEN or self.folder is None or run.host != socket.gethostname():
+            return run.status
+        return CRASHED if is_abandoned(self.lease_path(run.lease)) else OPEN
+
+    def lease_path(self, lease: str) -> str:
+        """The file that the process of an open run holds locked."""
+        if not lease.isalnum():
+            raise CorruptError(f"{lease!r} is no name of a lease")
+        assert self.folder is not None
+        return os.path.join(self.folder, TMP, lease)
+
+    def opening(self, run: RunState) -> Opening:
+        """What the run began with."""
+        opening, pack = run.opening, run.opening_pack
+        if opening is None:
+            manifest = self.manifest(run)
+            if manifest is None:
+                raise CorruptError(f"the log entry that opened {run.name} is damaged")
+            opening = manifest.opening
+        return decode(Opening, self.database.read_record(OpeningId(opening), _hint(pack)))
+
+    def manifest(self, run: RunState) -> Run | None:
+        """The sealed run; None while it is open."""
+        if run.manifest is None:
+            return None
+        record = self.database.read_record(RunId(run.manifest), _hint(run.pack))
+        found = decode(Run, record)
+        if (found.flow, found.number) != (run.flow, run.number):
+            raise CorruptError(f"the manifest of {run.name} is of {found.flow}/{found.number}")
+        return found
+
+    def tasks(self, run: RunState) -> tuple[TaskRef, ...]:
+        """The finished attempts of a run, in the order in which they were committed."""
+        manifest = self.manifest(run)
+        return tuple(run.tasks) if manifest is None else manifest.tasks
+
+    def task(self, ref: TaskRef) -> Task:
+        """The record of one finished attempt."""
+        return decode(Task, self.database.read_record(TaskId(ref.manifest), PackId(ref.pack)))
+
+    def tree(self, opening: Opening) -> Tree:
+        """The code snapshot of a run."""
+        return decode(Tree, self.database.read_record(TreeId(opening.tree)))
+
+    def environment(self, opening: Opening) -> Environment:
+        """The machine and packages of a run."""
+        record = self.database.read_record(EnvironmentId(opening.environment))
+        return decode(Environment, record)
+
+    def tag(
+        self,
+        *,
+        add: Iterable[tuple[RunState, str]] = (),
+        remove: Iterable[tuple[RunState, str]] = (),
+    ) -> None:
+        """Takes tags off and puts tags on, all or nothing, removals first.
+
+        Raises UsageError for a name that cannot be a tag, NotFoundError for one to be removed
+        that is not there, ConflictError past the limit of tags for one run.
+        """
+        adding = tuple((run.flow, run.number, check_tag(tag)) for run, tag in add)
+        removing = tuple((run.flow, run.number, tag) for run, tag in remove)
+
+        def build(state: State) -> TagRuns:
+            for flow, number, tag in removing:
+                run = state.find(flow, number)
+                if run is None or tag not in run.tags:
+                    raise NotFoundError(f"{flow}/{number} does not bear the tag {tag!r}")
+            for flow, number, tag in adding:
+                run = state.find(flow, number)
+                if run is None:
+                    raise NotFoundError(f"there is no run {flow}/{number}")
+                if tag not in run.tags and len(run.tags) >= TAGS_PER_RUN:
+                    raise ConflictError(f"{run.name} bears {TAGS_PER_RUN} tags already")
+            return TagRuns(removing, adding)
+
+        if adding or removing:
+            self.log.append(build)
+
+
+def find(start: str | os.PathLike[str]) -> Path | None:
+    """The repository folder that `start` belongs to: the nearest `.mfv` upwards, or None."""
+    place = Path(start).absolute()
+    for folder in (place, *place.parents):
+        candidate = folder / FOLDER_NAME
+        if candidate.is_dir():
+            return candidate
+    return None
+
+
+def _hint(pack: bytes | None) -> PackId | None:
+    return None if pack is None else PackId(pack)

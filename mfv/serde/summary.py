@@ -1,0 +1,132 @@
+"""What can be told of a value without loading it again, taken while it is at hand.
+
+Looks only at types whose library is loaded already, and imports none.
+"""
+
+from __future__ import annotations
+
+import reprlib
+import sys
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+_REPR_LIMIT = 160  # characters
+_COLUMNS = 64  # columns or keys told at most
+_STATISTICS_UP_TO = 32 * 1024 * 1024  # elements; beyond, a pass over them would be felt
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 120
+_short.maxlist = _short.maxtuple = _short.maxdict = _short.maxset = 6
+_short.maxlevel = 3
+
+_MEDIA = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+    (b"<svg", "image/svg+xml"),
+)
+
+
+class Facts(NamedTuple):
+    """The fields of a summary; see `mfv.manifest.artifact.Summary` for what they mean."""
+
+    text: str = ""
+    shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    length: int | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    low: float | None = None
+    high: float | None = None
+    mean: float | None = None
+    nulls: int | None = None
+    media: str | None = None
+
+
+def type_name(value: object) -> str:
+    """The dotted name of the class of `value`, builtins without their module."""
+    kind = type(value)
+    return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+
+
+def summarize(value: object) -> Facts:
+    """Facts about `value`; never raises, whatever its methods do."""
+    try:
+        return _summarize(value)
+    except Exception:
+        return Facts(text=f"<{type_name(value)}>")
+
+
+def _summarize(value: Any) -> Facts:
+    if _is(value, "numpy", "ndarray"):
+        return _array(value)
+    if _is(value, "pandas", "DataFrame"):
+        return _frame(value)
+    if _is(value, "pandas", "Series"):
+        shape, dtype = tuple(map(int, value.shape)), str(value.dtype)
+        return Facts(f"Series {value.name!r:.60}", shape=shape, dtype=dtype)
+    if _is(value, "torch", "Tensor"):
+        dtype = str(value.dtype).removeprefix("torch.")
+        return Facts(f"tensor on {value.device}", shape=tuple(value.shape), dtype=dtype)
+    if isinstance(value, (bytes, bytearray)):
+        media = next((name for magic, name in _MEDIA if value.startswith(magic)), None)
+        return Facts(_text(bytes(value[:24])), length=len(value), media=media)
+    if isinstance(value, Mapping):
+        pairs = [(str(key)[:100], brief(item)) for key, item in _first(value.items())]
+        return Facts(_text(value), length=len(value), columns=tuple(pairs))
+    if isinstance(value, (str, list, tuple, set, frozenset)):
+        return Facts(_text(value), length=len(value))
+    return Facts(_text(value))
+
+
+def brief(value: object) -> str:
+    """One short phrase for a value inside another: type, shape, or the value if it is small."""
+    if _is(value, "numpy", "ndarray") or _is(value, "torch", "Tensor"):
+        return f"{value.dtype}{list(value.shape)}"  # type: ignore[attr-defined]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return _text(value)[:60]
+    try:
+        return f"{type_name(value)}[{len(value)}]"  # type: ignore[arg-type]
+    except TypeError:
+        return type_name(value)
+
+
+def _array(value: Any) -> Facts:
+    shape, dtype = tuple(map(int, value.shape)), str(value.dtype)
+    facts = Facts(_text(value) if value.size <= 12 else "", shape=shape, dtype=dtype)
+    if value.dtype.kind not in "biuf" or not 0 < value.size <= _STATISTICS_UP_TO:
+        return facts
+    numpy = sys.modules["numpy"]
+    low, high, mean, nulls = value.min(), value.max(), value.mean(dtype="f8"), 0
+    if value.dtype.kind == "f" and numpy.isnan(low):
+        good = value[~numpy.isnan(value)]
+        nulls = value.size - good.size
+        if not good.size:
+            return facts._replace(nulls=int(nulls))
+        low, high, mean = good.min(), good.max(), good.mean(dtype="f8")
+    return facts._replace(low=float(low), high=float(high), mean=float(mean), nulls=int(nulls))
+
+
+def _frame(value: Any) -> Facts:
+    pairs = [(str(name)[:100], str(kind)) for name, kind in _first(value.dtypes.items())]
+    shape = tuple(map(int, value.shape))
+    nulls = int(value.isna().to_numpy().sum()) if value.size <= _STATISTICS_UP_TO else None
+    return Facts("", shape=shape, columns=tuple(pairs), nulls=nulls)
+
+
+def _is(value: object, module: str, name: str) -> bool:
+    loaded = sys.modules.get(module)
+    kind = getattr(loaded, name, None)
+    return isinstance(kind, type) and isinstance(value, kind)
+
+
+def _first(items: Any) -> list[tuple[Any, Any]]:
+    return [pair for pair, _ in zip(items, range(_COLUMNS), strict=False)]
+
+
+def _text(value: object) -> str:
+    """A short repr without addresses, so that equal values read alike."""
+    text = _short.repr(value)
+    if " at 0x" in text:
+        text = f"<{type_name(value)}>"
+    return " ".join(text.split())[:_REPR_LIMIT]

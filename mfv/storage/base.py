@@ -1,0 +1,82 @@
+"""The storage seam: what every backend promises, and the rules for its keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from mfv.errors import UsageError
+
+Buffer = bytes | bytearray | memoryview
+
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+
+class Stat(NamedTuple):
+    size: int  # bytes
+    modified: float  # seconds since the epoch, by the backend's clock; advice, never safety
+
+
+class Backend(Protocol):
+    """Named immutable-by-convention byte strings.
+
+    Every verb raises StorageError where the machine refuses (full, read-only, vanished); a verb
+    that raised has either happened as a whole or not at all.
+    """
+
+    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+        """The bytes of `key` from `start`, `length` of them or to the end (fewer at the end).
+
+        Raises NotFoundError where there is no such key.
+        """
+        ...
+
+    def put(self, key: str, parts: Iterable[Buffer], *, sync: bool = True) -> None:
+        """Sets `key` to the joined `parts`; a reader sees the old bytes or the new, whole.
+
+        With `sync` it is durable on return. The parts are read once and never copied together.
+        """
+        ...
+
+    def create(self, key: str, parts: Iterable[Buffer]) -> None:
+        """Like `put`, durable, and only if `key` does not exist; else raises ConflictError.
+
+        Of several callers at once exactly one succeeds: the one primitive on which safety rests.
+        """
+        ...
+
+    def stat(self, key: str) -> Stat:
+        """Size and time of `key`; raises NotFoundError."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """All keys that start with `prefix` (which ends with `/`, or is empty), sorted."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Removes `key`; no error where it is gone already."""
+        ...
+
+
+@runtime_checkable
+class Mappable(Protocol):
+    """A backend whose keys can be mapped into memory without a copy."""
+
+    def view(self, key: str, start: int, length: int) -> memoryview:
+        """`length` bytes of `key` as private copy-on-write memory: writable, never written back.
+
+        Every call gives pages of its own, so that one reader's changes are not another's.
+        Raises NotFoundError, and StorageError where the file is shorter.
+        """
+        ...
+
+
+def check_key(key: str) -> str:
+    """`key` itself if it is one that every backend can hold; else UsageError.
+
+    Keys are made by mfv, so a refusal here is a hostile repository or a fault of ours.
+    """
+    if len(key) > 512 or not _KEY.fullmatch(key):
+        raise UsageError(f"{key!r} is no storage key")
+    return key

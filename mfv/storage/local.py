@@ -1,0 +1,305 @@
+"""A backend in a folder: write beside, fsync, then rename or link, then fsync the folder.
+
+Half-written files live in `tmp/`, each locked by its writer with `flock`, so that the kernel
+frees them when the writer dies and anybody can tell a dead file from one in use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import mmap
+import os
+import stat as stat_module
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from mfv.errors import ConflictError, NotFoundError, StorageError
+from mfv.storage.base import Buffer, Stat, check_key
+
+TMP = "tmp"
+_WRITEV_MAX = 512  # buffers a call; Linux takes 1024, others less
+_WRITEV_BYTES = 1 << 28  # bytes a call; macOS refuses more than INT_MAX
+
+_HINTS = {
+    errno.ENOSPC: "free some space, then run the same command again; what was recorded is kept",
+    errno.EDQUOT: "free some of your quota, then run the same command again",
+    errno.EROFS: "the file system is read-only; write to another folder with MFV_DIR",
+    errno.EACCES: "check who owns the folder, or write to another one with MFV_DIR",
+    errno.EPERM: "check who owns the folder, or write to another one with MFV_DIR",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`), then run it again",
+    errno.EIO: "the disk reports an error: copy the repository away, then check the disk",
+    errno.ENOTSUP: "mfv needs a file system with hard links; set MFV_DIR to a folder on one",
+}
+
+
+def storage_error(error: OSError, doing: str, path: str | os.PathLike[str]) -> StorageError:
+    """`error` as one sentence about `path`, with what to do now."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    hint = _HINTS.get(error.errno or 0)
+    return StorageError(f"cannot {doing} {os.fspath(path)}: {reason}", hint=hint)
+
+
+class LocalBackend:
+    """Keys as files below `root`, private to their owner (folders 0700, files 0600)."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = os.fspath(root)
+        self._known_folders: set[str] = set()
+
+    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+        path = self._path(key)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                size = os.fstat(fd).st_size
+                wanted = max(0, size - start)
+                if length is not None:
+                    wanted = min(wanted, length)
+                return _pread(fd, wanted, start)
+            finally:
+                os.close(fd)
+        except FileNotFoundError:
+            raise NotFoundError(f"there is no {key} in {self.root}") from None
+        except OSError as error:
+            raise storage_error(error, "read", path) from error
+
+    def put(self, key: str, parts: Iterable[Buffer], *, sync: bool = True) -> None:
+        path = self._path(key)
+        with self._staged(key, parts, sync=sync) as staged:
+            os.rename(staged, path)
+            if sync:
+                _sync_folder(os.path.dirname(path))
+
+    def create(self, key: str, parts: Iterable[Buffer]) -> None:
+        path = self._path(key)
+        with self._staged(key, parts, sync=True) as staged:
+            try:
+                os.link(staged, path, follow_symlinks=False)
+            except FileExistsError:
+                raise ConflictError(f"{key} exists already") from None
+            _sync_folder(os.path.dirname(path))
+
+    def stat(self, key: str) -> Stat:
+        path = self._path(key)
+        try:
+            found = os.lstat(path)
+        except FileNotFoundError:
+            raise NotFoundError(f"there is no {key} in {self.root}") from None
+        except OSError as error:
+            raise storage_error(error, "read", path) from error
+        return Stat(found.st_size, found.st_mtime)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        top = os.path.join(self.root, prefix)
+        keys = sorted(self._walk(top.rstrip("/"), prefix.rstrip("/")))
+        return iter(keys)
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise storage_error(error, "delete", path) from error
+
+    def view(self, key: str, start: int, length: int) -> memoryview:
+        path = self._path(key)
+        if length == 0:
+            return memoryview(bytearray())
+        skip = start % mmap.ALLOCATIONGRANULARITY
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                # Pages beyond the end would be SIGBUS at first touch, which nothing can catch.
+                if os.fstat(fd).st_size < start + length:
+                    raise StorageError(f"{path} is shorter than {start + length} bytes")
+                pages = mmap.mmap(fd, skip + length, access=mmap.ACCESS_COPY, offset=start - skip)
+            finally:
+                os.close(fd)
+        except FileNotFoundError:
+            raise NotFoundError(f"there is no {key} in {self.root}") from None
+        except OSError as error:
+            raise storage_error(error, "map", path) from error
+        return memoryview(pages)[skip:]
+
+    def clear_abandoned(self) -> list[str]:
+        """Removes the files in `tmp/` that no living writer holds; returns their names."""
+        removed = []
+        folder = os.path.join(self.root, TMP)
+        with contextlib.suppress(FileNotFoundError):
+            for name in sorted(os.listdir(folder)):
+                if _unlink_if_abandoned(os.path.join(folder, name)):
+                    removed.append(name)
+        return removed
+
+    def _path(self, key: str) -> str:
+        return os.path.join(self.root, check_key(key))
+
+    @contextlib.contextmanager
+    def _staged(self, key: str, parts: Iterable[Buffer], *, sync: bool) -> Iterator[str]:
+        """A complete file under `tmp/` with the joined `parts`, removed again on leaving."""
+        folder = os.path.join(self.root, TMP)
+        path = os.path.join(folder, os.urandom(12).hex())
+        fd = -1
+        try:
+            self._ensure_folder(folder)
+            self._ensure_folder(os.path.dirname(self._path(key)))
+            fd = _create_locked(path)
+            _write_all(fd, parts)
+            if sync:
+                os.fsync(fd)
+            yield path
+        except OSError as error:
+            raise storage_error(error, "write", self._path(key)) from error
+        finally:
+            if fd >= 0:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+                os.close(fd)
+
+    def _ensure_folder(self, folder: str) -> None:
+        if folder in self._known_folders:
+            return
+        # A link planted inside a repository would lead writes out of it.
+        for part in (self.root, folder):
+            with contextlib.suppress(FileNotFoundError):
+                if stat_module.S_ISLNK(os.lstat(part).st_mode):
+                    raise StorageError(
+                        f"{part} is a symbolic link, and mfv writes through none",
+                        hint="set MFV_DIR to the folder that it points to, if you trust it",
+                    )
+        if not os.path.isdir(folder):
+            missing = []
+            place = folder
+            while not os.path.isdir(place):
+                missing.append(place)
+                place = os.path.dirname(place)
+            for place in reversed(missing):
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(place, 0o700)
+                _sync_folder(os.path.dirname(place))
+        self._known_folders.add(folder)
+
+    def _walk(self, folder: str, key: str) -> Iterator[str]:
+        try:
+            with os.scandir(folder) as found:
+                entries = list(found)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise storage_error(error, "list", folder) from error
+        for entry in entries:
+            name = f"{key}/{entry.name}" if key else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if name != TMP:
+                    yield from self._walk(entry.path, name)
+            elif entry.is_file(follow_symlinks=False):
+                yield name
+
+
+def hold(path: str | Path) -> int:
+    """Creates and locks the file `path`; the lock lasts until the returned fd is closed.
+
+    Kept by a living process for as long as it works on something; see `is_abandoned`.
+    """
+    try:
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _create_locked(os.fspath(path))
+    except OSError as error:
+        raise storage_error(error, "write", path) from error
+
+
+def is_abandoned(path: str | Path) -> bool:
+    """True if no living process holds the lock of `path` (also where it does not exist)."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        # Shared, so that two readers asking at once do not take each other for the holder.
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def _create_locked(path: str) -> int:
+    """A new file at `path`, locked; made again where a cleaner got between making and locking."""
+    while True:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        fd = os.open(path, flags, 0o600)
+        # Waits: only a reader that asks `is_abandoned` can hold it, and only for a moment.
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if os.fstat(fd).st_nlink:
+            return fd
+        os.close(fd)
+
+
+def _unlink_if_abandoned(path: str) -> bool:
+    """Removes `path` while holding its lock, so that no writer can take it up in between."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(path)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def _write_all(fd: int, parts: Iterable[Buffer]) -> None:
+    """Writes all `parts` without joining them; a short write goes on where it stopped."""
+    batch: list[memoryview] = []
+    size = 0
+    for part in parts:
+        view = memoryview(part).cast("B")
+        if len(view) == 0:
+            continue
+        batch.append(view)
+        size += len(view)
+        if len(batch) >= _WRITEV_MAX or size >= _WRITEV_BYTES:
+            _writev(fd, batch)
+            batch, size = [], 0
+    _writev(fd, batch)
+
+
+def _writev(fd: int, batch: list[memoryview]) -> None:
+    while batch:
+        written = os.writev(fd, [view[:_WRITEV_BYTES] for view in batch])
+        done = 0
+        while done < len(batch) and written >= len(batch[done]):
+            written -= len(batch[done])
+            done += 1
+        batch = batch[done:]
+        if batch and written:
+            batch[0] = batch[0][written:]
+
+
+def _pread(fd: int, size: int, start: int) -> bytes:
+    data = os.pread(fd, size, start)
+    if len(data) == size or not data:
+        return data
+    pieces = [data]  # Linux reads at most 2 GiB a call
+    while data and sum(map(len, pieces)) < size:
+        data = os.pread(fd, size - sum(map(len, pieces)), start + sum(map(len, pieces)))
+        pieces.append(data)
+    return b"".join(pieces)
+
+
+def _sync_folder(folder: str) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
