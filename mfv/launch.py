@@ -106,8 +106,12 @@ def run(
     """
     who = process.read_process()
     attributes = {prepared.parameters[n].attribute: v for n, v in prepared.values.items()}
-    facts = {"username": who.user, "namespace": f"user:{who.user}", "tags": frozenset(tags),
-             "origin_run_id": None}
+    facts = {
+        "username": who.user,
+        "namespace": f"user:{who.user}",
+        "tags": frozenset(tags),
+        "origin_run_id": None,
+    }
     constants = constants_of(prepared.flow)
     flow_run = FlowRun(prepared.flow, prepared.graph, attributes, constants, facts)
     # Before anything is opened: the tasks' processes are forked from this very moment.
@@ -156,13 +160,9 @@ class _Commits:
         try:
             return self._recorder.commit(finished)
         except CondemnedError as error:
-            raise StoreAgainError(
-                {
-                    one.task.id: frozenset(error.packs)
-                    for one in finished
-                    if one.packs & error.packs
-                }
-            ) from None
+            condemned = frozenset(map(bytes, error.packs))
+            leaning = [one.task.id for one in finished if one.packs & error.packs]
+            raise StoreAgainError(dict.fromkeys(leaning, condemned)) from None
 
     def _finished(self, ending: Ending) -> Finished:
         if not ending.delivery:
@@ -200,11 +200,11 @@ class _Store:
         handed = writer.parcel()
         if handed is not None:
             parcel, relied = handed
-            delivery = _Delivery(parcel, (), tuple(sorted(relied)))
+            delivery = _Delivery(parcel, (), tuple(sorted(map(bytes, relied))))
         else:
             outcome = writer.flush()
             made = tuple(PackMade.of(receipt) for receipt in outcome.receipts)
-            delivery = _Delivery(None, made, tuple(sorted(outcome.relied)))
+            delivery = _Delivery(None, made, tuple(sorted(map(bytes, outcome.relied))))
         return Saved(stored.artifacts, stored.dropped, msgspec.msgpack.encode(delivery))
 
 
@@ -215,7 +215,7 @@ def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> 
     avoid: frozenset[bytes] = frozenset()
     while True:
         report = attempt.report(avoid)
-        for name, reason in report.dropped if not avoid else ():
+        for _, reason in report.dropped if not avoid else ():
             print(f"not stored: {reason}", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()

@@ -5,7 +5,6 @@ instead of a parse per package, so that recording them on every run costs a few 
 """
 
 # `os` rather than pathlib, whose import costs more than all that is done here.
-# ruff: noqa: PTH208
 from __future__ import annotations
 
 import os

@@ -5,7 +5,6 @@ snapshot is the code that ran.
 """
 
 # `os` rather than pathlib, whose import costs more than all that is done here.
-# ruff: noqa: PTH110, PTH113
 from __future__ import annotations
 
 import os

@@ -1,7 +1,6 @@
 """The machine: processor, memory, graphics cards. Each question has an answer on every system."""
 
 # `os` rather than pathlib, whose import costs more than all that is done here.
-# ruff: noqa: PTH208
 from __future__ import annotations
 
 import os

@@ -131,7 +131,7 @@ def _clean(text: str) -> str:
 
 def _working_folder() -> str:
     try:
-        return _printable(os.getcwd())  # noqa: PTH109
+        return _printable(os.getcwd())
     except OSError:
         return ""
 

@@ -1,7 +1,6 @@
 """Where the code of a run begins: the folder that a snapshot covers and git is asked about."""
 
 # `os` rather than pathlib, whose import costs more than all that is done here.
-# ruff: noqa: PTH110, PTH113, PTH120
 from __future__ import annotations
 
 import os

@@ -5,7 +5,6 @@ its owner should hear of is listed beside them. Where the bytes go is another ro
 """
 
 # Paths are bytes here, for not every file name is text; pathlib knows only text.
-# ruff: noqa: PTH110, PTH111, PTH113, PTH115, PTH116, PTH118
 from __future__ import annotations
 
 import os

@@ -45,9 +45,7 @@ def _root(
     folder: Annotated[
         str | None, typer.Option("-C", metavar="DIR", help="Run as if started in DIR.")
     ] = None,
-    no_pager: Annotated[
-        bool, typer.Option("--no-pager", help="Never page long output.")
-    ] = False,
+    no_pager: Annotated[bool, typer.Option("--no-pager", help="Never page long output.")] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version of mfv and stop.")
     ] = False,

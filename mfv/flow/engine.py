@@ -13,7 +13,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -159,8 +159,10 @@ class Engine:
         for key, _ in self._selector.select(self._press()):
             if key.data is None:
                 self._serve()
-            else:
-                running, stream = key.data
+                continue
+            running, stream = key.data
+            # An event before this one may have ended the task and closed its files.
+            if running.order.id in self._running:
                 if stream is None:
                     self._listen(running)
                 else:
@@ -353,7 +355,8 @@ class Engine:
         self._close(running)
 
     def _close(self, running: _Running) -> None:
-        for place in (running.channels.line, *running.fds.values()):
+        places: list[Any] = [running.channels.line, *running.fds.values()]
+        for place in places:
             with contextlib.suppress(KeyError, ValueError, RuntimeError):
                 self._selector.unregister(place)
         for fd in running.fds.values():
@@ -369,4 +372,3 @@ def _failed(running: _Running, failure: Failure) -> Report:
 
 def _now() -> int:
     return time.time_ns() // 1000
-

@@ -227,14 +227,16 @@ class Inputs(Sequence[InputView]):
             return self._by_step[name]
         except KeyError:
             known = ", ".join(self._by_step)
-            raise AttributeError(f"no input comes from a step {name!r}, only from {known}") from None
+            raise AttributeError(
+                f"no input comes from a step {name!r}, only from {known}"
+            ) from None
 
 
 def steps_of(flow: type[FlowSpec]) -> dict[str, Callable[..., Any]]:
     """The steps of a flow by name, with those that it inherits."""
-    found = {}
+    found: dict[str, Callable[..., Any]] = {}
     for name in dir(flow):
-        member = getattr(flow, name, None)
+        member: Any = getattr(flow, name, None)
         if getattr(member, "is_step", False):
             found[name] = member
     return found

@@ -48,7 +48,7 @@ class TaskStore(Protocol):
         ...
 
     def save(self, values: Mapping[str, object], avoid: frozenset[bytes]) -> Saved:
-        """Stores `values` without relying on the packs to `avoid`; keep them unchanged meanwhile."""
+        """Stores `values`, unchanged meanwhile, without relying on the packs to `avoid`."""
         ...
 
 
@@ -98,7 +98,11 @@ class Attempt:
         """
         values, dropped = self._left()
         inherited = self._inherited(values)
-        saved = self._store.save(values, avoid)
+        try:
+            saved = self._store.save(values, avoid)
+        except Exception as error:  # a full disk, a value that changes while it is stored
+            self._failure = _describe(error)
+            saved = Saved((), (), b"")
         artifacts = {artifact.name: artifact for artifact in saved.artifacts} | inherited
         usage = resource.getrusage(resource.RUSAGE_SELF)
         kilo = 1 if sys.platform == "darwin" else 1024

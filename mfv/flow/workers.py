@@ -14,6 +14,7 @@ import signal
 import socket
 import struct
 import sys
+import traceback
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -245,6 +246,8 @@ class _Server:
             self._control.close()
             _redirect(fds[0], fds[1])
             code = self._run(order, socket.socket(fileno=fds[2]))
+        except BaseException:
+            traceback.print_exc()
         finally:
             _flush()
             os._exit(code)
@@ -282,8 +285,9 @@ def _redirect(stdout: int, stderr: int) -> None:
     for fd in (1, 2):
         fcntl.fcntl(fd, fcntl.F_SETFD, 0)
     for name, fd in (("stdout", 1), ("stderr", 2)):
-        stream = open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace",
-                      closefd=False)  # noqa: SIM115
+        stream = open(  # noqa: SIM115
+            fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+        )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115

@@ -33,7 +33,7 @@ def decode(kind: type[R], data: bytes) -> R:
         raise CorruptError(f"a record of {len(data)} bytes is larger than any may be")
     decoder = _decoders.get(kind)
     if decoder is None:
-        decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)  # type: ignore[assignment]
+        decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
     try:
         record = decoder.decode(data)
     except (msgspec.DecodeError, RecursionError) as error:

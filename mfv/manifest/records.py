@@ -1,4 +1,4 @@
-"""The records of a run: what it began with, its tasks, and how it ended. Times are µs since 1970."""
+"""The records of a run: what it began with, its tasks, how it ended. Times are µs since 1970."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Writer:
             if not self._known(chunk):
                 self._add(chunk, piece, align=not chunks)
             chunks.append(chunk)
-        if chunks != [blob]:
+        if len(chunks) != 1 or bytes(chunks[0]) != bytes(blob):
             self._add(blob, memoryview(b"".join(chunks)), align=False)
         return blob
 

@@ -50,7 +50,9 @@ def page(text: str, *, pager: bool = True) -> None:
     on_terminal = sys.stdout.isatty() and sys.stdin.isatty()
     command = os.environ.get("MFV_PAGER") or os.environ.get("PAGER") or "less"
     tall = lines > shutil.get_terminal_size((80, 24)).lines
-    if not (pager and on_terminal and tall and command != "cat" and shutil.which(command.split()[0])):
+    if not (
+        pager and on_terminal and tall and command != "cat" and shutil.which(command.split()[0])
+    ):
         print(text)
         return
     import subprocess

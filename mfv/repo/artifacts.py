@@ -73,4 +73,3 @@ def load(database: Database, artifact: Artifact) -> object:
 def printable(text: str) -> str:
     """`text` as it can be written to a record: undecodable bytes of the system become \\x.."""
     return text.encode("utf-8", "backslashreplace").decode()
-

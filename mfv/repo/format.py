@@ -1,7 +1,8 @@
-"""The file `format`: which version, which repository, how it hashes and cuts; sealed by its hash."""
+"""The file `format`: which version, which repository, how it hashes and cuts; sealed."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import NamedTuple
 
@@ -26,13 +27,11 @@ class Format(NamedTuple):
 def create(backend: Backend) -> Format:
     """Writes `format` with a new repository id; where it exists already, reads it."""
     body = (
-        f"{_TITLE}\nversion {VERSION}\nid {os.urandom(16).hex()}\n"
-        f"hash {_HASH}\nchunks {_CHUNKS}\n"
+        f"{_TITLE}\nversion {VERSION}\nid {os.urandom(16).hex()}\nhash {_HASH}\nchunks {_CHUNKS}\n"
     ).encode()
-    try:
+    # Where another process made it at the same moment, both use that one.
+    with contextlib.suppress(ConflictError):
         backend.create(KEY, [body, f"seal {Seal.of(body)}\n".encode()])
-    except ConflictError:
-        pass  # another process made it at the same moment: both use that one
     return read(backend)
 
 

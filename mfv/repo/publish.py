@@ -1,4 +1,4 @@
-"""The order of writing: packs, then one log entry. Everything that is recorded goes through here."""
+"""The order of writing: packs, then one log entry. All that is recorded goes through here."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class LocalBackend:
             raise storage_error(error, "map", path) from error
         return memoryview(pages)[skip:]
 
-    def clear_abandoned(self) -> list[str]:
+    def clear_abandoned(self) -> tuple[str, ...]:
         """Removes the files in `tmp/` that no living writer holds; returns their names."""
         removed = []
         folder = os.path.join(self.root, TMP)
@@ -133,7 +133,7 @@ class LocalBackend:
             for name in sorted(os.listdir(folder)):
                 if _unlink_if_abandoned(os.path.join(folder, name)):
                     removed.append(name)
-        return removed
+        return tuple(removed)
 
     def _path(self, key: str) -> str:
         return os.path.join(self.root, check_key(key))
