@@ -16,13 +16,14 @@ import msgspec
 
 from mfv._version import __version__
 from mfv.capture import environment, git, process, snapshot
+from mfv.capture.listing import NESTED_CLONE
 from mfv.capture.secrets import is_secret_name
 from mfv.errors import FlowError, MfvError, StorageError, UnpicklableError
 from mfv.flow.engine import Ending, Engine, Outcome, Output, StoreAgainError
 from mfv.flow.graph import Graph, Kind, read_graph
 from mfv.flow.lint import check
 from mfv.flow.order import Order
-from mfv.flow.parameters import Parameter, ParameterContext, collect, resolve
+from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
 from mfv.flow.spec import FlowSpec, constants_of
 from mfv.flow.task import Attempt, FlowRun, Saved
 from mfv.flow.workers import TaskServer, receive, send
@@ -144,7 +145,9 @@ def run(
             )
         finally:
             recorder.close()
-        return Result(recorder.name, outcome, len(recorder.opening.left_out))
+        # Clones inside the folder are left out by design, run after run: no news.
+        left_out = [one for one in recorder.opening.left_out if one.reason != NESTED_CLONE]
+        return Result(recorder.name, outcome, len(left_out))
     finally:
         server.stop()
 
@@ -260,14 +263,27 @@ def _opening(
         host=printable(who.host),
         variables=tuple((name, printable(value)) for name, value in who.variables),
         mfv=__version__,
-        cloned_from=_cloned_from(shot.root),
-        options=tuple(
-            (parameter.attribute, name)
-            for name, parameter in prepared.parameters.items()
-            if parameter.attribute != name
-        ),
+        options=_options(prepared, secret),
         secret=secret,
+        folder=printable(_below(shot.root, who.cwd)),
+        cloned_from=_cloned_from(shot.root),
     )
+
+
+def _options(prepared: Prepared, secret: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Each parameter as one would type it, secrets and those without a value left out."""
+    texts = (
+        (name, as_text(prepared.parameters[name], value))
+        for name, value in prepared.values.items()
+        if prepared.parameters[name].attribute not in secret
+    )
+    return tuple((name, printable(text)) for name, text in texts if text is not None)
+
+
+def _below(root: str, folder: str) -> str:
+    """`folder` as seen from `root`; empty if it is not below it."""
+    relative = os.path.relpath(folder, root)
+    return "" if relative == "." or relative.startswith("..") else relative
 
 
 def _constant(writer: Writer, name: str, value: object) -> Artifact | None:

@@ -11,7 +11,7 @@ from collections import deque
 
 from mfv.capture.gitcommand import ask
 from mfv.capture.ignore import IgnoreRules
-from mfv.capture.root import CLONE_MARKER
+from mfv.capture.root import CLONE_FOLDER, CLONE_MARKER
 
 MOST_FILES = 100_000
 LISTING_SECONDS = 60.0
@@ -85,7 +85,7 @@ class Bounds:
         """Whether `path`, anything but a folder, may be taken; its folder is asked too."""
         folder, _, name = path.rpartition(b"/")
         lower = name.lower()
-        if lower in _NEVER or name == CLONE_MARKER.encode():
+        if lower in _NEVER or name == CLONE_FOLDER.encode():
             return False
         if self._walk and (lower in _WALK_NEVER_FILES or lower.endswith(_WALK_NEVER_ENDINGS)):
             return False
@@ -102,8 +102,9 @@ class Bounds:
         return os.access(self._root + b"/" + folder + b"/.git", os.F_OK)
 
     def _enter(self, folder: bytes) -> bool:
-        lower = folder.rpartition(b"/")[2].lower()
-        if lower in _NEVER or lower in _NEVER_FOLDERS:
+        name = folder.rpartition(b"/")[2]
+        lower = name.lower()
+        if lower in _NEVER or lower in _NEVER_FOLDERS or name == CLONE_FOLDER.encode():
             return False
         if self._walk and lower in _WALK_NEVER_FOLDERS:
             return False

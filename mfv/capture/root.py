@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-CLONE_MARKER = ".mfv-clone"
+CLONE_FOLDER = ".mfv-clone"
+"""Where `mfv clone` keeps what is its own; never part of a snapshot."""
+
+CLONE_MARKER = f"{CLONE_FOLDER}/run.json"
 """A folder with this file is a code root of its own, even inside a git repository."""
 
 

@@ -23,6 +23,7 @@ class Argument(NamedTuple):
 
     help: str
     metavar: str | None = None
+    rest: bool = False  # takes every word that is left, options too, as it stands
 
 
 def option(*flags: str, help: str, metavar: str | None = None) -> Option:
@@ -30,9 +31,9 @@ def option(*flags: str, help: str, metavar: str | None = None) -> Option:
     return Option(flags, help, metavar)
 
 
-def argument(help: str, metavar: str | None = None) -> Argument:
+def argument(help: str, metavar: str | None = None, *, rest: bool = False) -> Argument:
     """`Annotated[str, argument("…")]`."""
-    return Argument(help, metavar)
+    return Argument(help, metavar, rest)
 
 
 class Param(NamedTuple):
@@ -44,6 +45,10 @@ class Param(NamedTuple):
     required: bool
     default: Any
     marker: Option | Argument
+
+    @property
+    def is_rest(self) -> bool:
+        return isinstance(self.marker, Argument) and self.marker.rest
 
     @property
     def is_flag(self) -> bool:
@@ -72,7 +77,12 @@ def parse(params: Sequence[Param], words: Sequence[str]) -> dict[str, Any] | Non
     given: dict[str, Any] = {}
     loose: list[str] = []
     rest = list(words)
+    arguments = [param for param in params if isinstance(param.marker, Argument)]
+    verbatim_after = next((i for i, param in enumerate(arguments) if param.is_rest), None)
     while rest:
+        if len(loose) == verbatim_after:
+            loose.extend(rest)
+            break
         word = rest.pop(0)
         if word == "--":
             loose.extend(rest)

@@ -37,7 +37,14 @@ def application(name: str, help: str, commands: Iterable[Declared], *, root: boo
     else:
         app.callback()(lambda: None)  # one command alone keeps its name
     for command in commands:
-        app.command(command.name, help=command.help, rich_help_panel=command.group)(_typed(command))
+        verbatim = any(param.is_rest for param in command.params)
+        extra = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+        app.command(
+            command.name,
+            help=command.help,
+            rich_help_panel=command.group,
+            context_settings={**_SETTINGS, **(extra if verbatim else {})},
+        )(_typed(command))
     return app
 
 

@@ -198,6 +198,19 @@ def check_value(parameter: Parameter, value: object) -> object:
     raise _refused(parameter, value)
 
 
+def as_text(parameter: Parameter, value: object) -> str | None:
+    """The text that `convert` makes `value` of again; None for no value, which no text gives."""
+    if value is None:
+        return None
+    if parameter.separator and isinstance(value, (list, tuple)):
+        return parameter.separator.join(map(str, value))
+    if isinstance(parameter.type, JSONTypeClass):
+        import json
+
+        return json.dumps(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def collect(flow_class: type) -> dict[str, Parameter]:
     """The parameters of a flow by name, inherited ones first, in order of definition.
 

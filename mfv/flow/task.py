@@ -104,6 +104,13 @@ class Attempt:
             self._failure = _describe(error)
             saved = Saved((), (), b"")
         artifacts = {artifact.name: artifact for artifact in saved.artifacts} | inherited
+        # What was read, stored again for safety, and turned out the same was handed on as well.
+        before = self._passed_on()
+        unchanged = {
+            artifact.name
+            for artifact in saved.artifacts
+            if artifact.name in before and before[artifact.name].id == artifact.id
+        }
         usage = resource.getrusage(resource.RUSAGE_SELF)
         kilo = 1 if sys.platform == "darwin" else 1024
         return Report(
@@ -114,7 +121,7 @@ class Attempt:
             peak_memory=usage.ru_maxrss * kilo,
             transition=self._transition,
             artifacts=tuple(artifacts[name] for name in sorted(artifacts)),
-            inherited=tuple(sorted(inherited)),
+            inherited=tuple(sorted({*inherited, *unchanged})),
             dropped=(*dropped, *saved.dropped),
             failure=self._failure,
             delivery=saved.delivery,
@@ -190,11 +197,12 @@ class Attempt:
         return values, dropped
 
     def _inherited(self, values: Mapping[str, object]) -> dict[str, Artifact]:
-        state = self._flow.__dict__.get("_mfv")
-        if state is None:
-            return {}
-        passed_on = state.inherited.items()
+        passed_on = self._passed_on().items()
         return {name: artifact for name, artifact in passed_on if name not in values}
+
+    def _passed_on(self) -> Mapping[str, Artifact]:
+        state: TaskState | None = self._flow.__dict__.get("_mfv")
+        return {} if state is None else state.inherited
 
     def _facts(self) -> dict[str, object]:
         order, run = self._order, self._run

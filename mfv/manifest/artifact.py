@@ -13,6 +13,8 @@ Scalar = None | bool | int | float | str
 
 SCALAR = "scalar"  # the value stands in the record itself
 PICKLE = "pickle5"  # frames: the pickle stream, then its out-of-band buffers
+BYTES = "bytes"  # one frame: the bytes themselves
+TEXT = "text"  # one frame: UTF-8
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True):

@@ -8,7 +8,7 @@ field existed stays canonical.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -20,11 +20,12 @@ LARGEST = 64 * 1024 * 1024  # bytes of one record
 
 _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[type[msgspec.Struct], msgspec.msgpack.Decoder[msgspec.Struct]] = {}
+_defaults: dict[type[msgspec.Struct], dict[str, object]] = {}
 
 
 def encode(record: msgspec.Struct) -> bytes:
     """The canonical bytes of `record`."""
-    return _encoder.encode(record)
+    return _encoder.encode(_settled(record))
 
 
 def decode(kind: type[R], data: bytes) -> R:
@@ -38,6 +39,42 @@ def decode(kind: type[R], data: bytes) -> R:
         record = decoder.decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
         raise CorruptError(f"a {kind.__name__} record cannot be read: {error}") from None
-    if _encoder.encode(record) != data:
+    if encode(record) != data:
         raise CorruptError(f"a {kind.__name__} record is not in canonical form")
     return record  # type: ignore[return-value]
+
+
+def _settled(record: R) -> R:
+    """`record` with the default itself in every field whose value equals it.
+
+    msgspec leaves a field out only where it holds the very object that is its default, and would
+    give one value two encodings. Rows (`array_like`) hold no records and are not looked into.
+    """
+    changed: dict[str, Any] = {}
+    defaults = _defaults_of(type(record))
+    for name in record.__struct_fields__:
+        value = kept = getattr(record, name)
+        if isinstance(value, msgspec.Struct):
+            kept = _settled(value)
+        elif type(value) is tuple and value and _is_record(value[0]):
+            kept = tuple(map(_settled, value))
+        if name in defaults and kept == defaults[name]:
+            kept = defaults[name]
+        if kept is not value:
+            changed[name] = kept
+    return msgspec.structs.replace(record, **changed) if changed else record
+
+
+def _is_record(value: object) -> bool:
+    return isinstance(value, msgspec.Struct) and not value.__struct_config__.array_like
+
+
+def _defaults_of(kind: type[msgspec.Struct]) -> dict[str, object]:
+    """The defaults of the fields that `kind` leaves out when they hold them."""
+    found = _defaults.get(kind)
+    if found is None:
+        names, values = kind.__struct_fields__, kind.__struct_defaults__
+        leaves_out = kind.__struct_config__.omit_defaults
+        pairs = zip(names[len(names) - len(values) :], values, strict=True) if leaves_out else ()
+        found = _defaults[kind] = dict(pairs)
+    return found

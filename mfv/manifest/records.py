@@ -99,9 +99,10 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     host: str
     variables: tuple[tuple[str, str], ...]
     mfv: str  # version of mfv
-    cloned_from: str | None = None  # full name of the run whose clone this code is
-    options: tuple[tuple[str, str], ...] = ()  # parameters whose option has another name
+    options: tuple[tuple[str, str], ...] = ()  # name and text of each parameter, as typed
     secret: tuple[str, ...] = ()  # parameters whose value is kept out of the record
+    folder: str = ""  # the working directory below the root of the tree; empty: at it, or outside
+    cloned_from: str | None = None  # name of the run whose clone this code is
 
 
 class Split(msgspec.Struct, frozen=True, array_like=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from mfv.errors import CorruptError, NotFoundError
+from mfv.errors import CorruptError, FormatTooNewError, NotFoundError
 from mfv.ids import ID_BYTES, RECORD_TYPES, BlobId, Buffer, ChunkId, ObjectId, PackId
 from mfv.odb import codec
 from mfv.odb.codec import Codec
@@ -72,9 +72,8 @@ class Database:
         """
         record = location.record
         if record.kind == BlobId.kind:
-            chunks = self._chunks(location)
-            self._read_chunks(BlobId(record.id), chunks)
-            return [location, *chunks]
+            _, used = self._read_chunks(BlobId(record.id), self._chunks(location))
+            return [location, *used]
         kind = ChunkId if record.kind == ChunkId.kind else _record_type(record.kind)
         if kind.of(self._decode(location)) != record.id:
             raise CorruptError(f"{record.id.hex()[:12]} in pack {location.pack} is damaged")
@@ -86,6 +85,9 @@ class Database:
             self.index.refresh()  # a pack that came since, or one that a repack moved it to
             found = self.index.find(object_id)
         if not found:
+            for error in self.index.damaged.values():
+                if isinstance(error, FormatTooNewError):
+                    raise error  # it may well lie there
             raise CorruptError(
                 f"{type(object_id).__name__} {object_id} is missing",
                 hint="`mfv fsck` lists the runs that need it",
@@ -97,11 +99,17 @@ class Database:
     ) -> T:
         """What `read` makes of the first copy that is whole; else CorruptError for the last."""
         trouble: CorruptError | None = None
-        for location in self._locate(object_id, hint):
-            try:
-                return read(location)
-            except CorruptError as error:
-                trouble = error
+        tried: list[Location] = []
+        copies = self._locate(object_id, hint)
+        while copies:
+            for location in copies:
+                try:
+                    return read(location)
+                except CorruptError as error:
+                    trouble = error
+            tried += copies
+            self.index.refresh()  # the hint is not all there is, and a repack may have moved it
+            copies = [copy for copy in self.index.find(object_id) if copy not in tried]
         assert trouble is not None
         raise CorruptError(
             f"{type(object_id).__name__} {object_id} is damaged: {trouble.message}",
@@ -110,14 +118,23 @@ class Database:
 
     def _read_blob(self, blob: BlobId, location: Location) -> memoryview:
         whole = location.record.kind == ChunkId.kind
-        return self._read_chunks(blob, [location] if whole else self._chunks(location))
+        return self._read_chunks(blob, [location] if whole else self._chunks(location))[0]
 
-    def _read_chunks(self, blob: BlobId, chunks: list[Location]) -> memoryview:
-        data = self._mapped(chunks) or self._assembled(chunks)
+    def _read_chunks(
+        self, blob: BlobId, chunks: list[Location]
+    ) -> tuple[memoryview, list[Location]]:
+        """The bytes of `blob`, verified, and the copies of its chunks that they came from."""
+        try:
+            data = self._mapped(chunks) or self._assembled(chunks)
+            if BlobId.of(data) == blob:
+                return data, chunks
+        except CorruptError:
+            pass  # another copy of the chunk at fault may be whole
+        chunks = [self._whole_copy(chunk) for chunk in chunks]
+        data = self._assembled(chunks)
         if BlobId.of(data) != blob:
-            self._blame(chunks)
             raise CorruptError("its chunks do not add up to it")
-        return data
+        return data, chunks
 
     def _mapped(self, chunks: list[Location]) -> memoryview | None:
         """The chunks as one mapping if they lie raw, in order and together in one pack."""
@@ -161,10 +178,19 @@ class Database:
             raise CorruptError("its list of chunks is cut short")
         return [ChunkId(payload[i : i + ID_BYTES]) for i in range(0, len(payload), ID_BYTES)]
 
-    def _blame(self, chunks: list[Location]) -> None:
-        """Raises for the first chunk that is not what its id says."""
-        for location in chunks:
-            self.verify(location)
+    def _whole_copy(self, chunk: Location) -> Location:
+        """`chunk`, or another copy of the same bytes where this one is damaged."""
+
+        def check(copy: Location) -> Location:
+            if copy.record.kind != ChunkId.kind:
+                raise CorruptError("what bears its id is no chunk")
+            self.verify(copy)
+            return copy
+
+        try:
+            return check(chunk)
+        except CorruptError:
+            return self._any_copy(ChunkId(chunk.record.id), check)
 
     def _decode(self, location: Location) -> Buffer:
         pack, record = location

@@ -69,7 +69,8 @@ class PackBuilder:
 
     def finish(self) -> tuple[list[Buffer], Receipt]:
         """The whole file as parts to be written in order, and the receipt for it."""
-        parts: list[Buffer] = [HEADER.pack(MAGIC, VERSION, self.id)]
+        header = HEADER.pack(MAGIC, VERSION, self.id)
+        parts: list[Buffer] = [header]
         end = HEADER.size
         for record, stored in zip(self.records, self.stored, strict=True):
             if record.offset > end:
@@ -81,7 +82,7 @@ class PackBuilder:
             for r in sorted(self.records)
         )
         head = TRAILER.pack(end, len(self.records), bytes(ID_BYTES))[:-ID_BYTES]
-        seal = _seal(self.id, index, head)
+        seal = _seal(header, index, head)
         parts += [index, head + seal]
         return parts, Receipt(self.id, end + len(index) + TRAILER.size, seal)
 
@@ -109,10 +110,12 @@ def parse_index(pack: PackId, header: bytes, index: bytes, trailer: bytes) -> li
         raise FormatTooNewError(
             f"pack {pack} has version {version}", hint="install a newer mfv-store to read it"
         )
+    if version != VERSION:
+        raise CorruptError(f"it has version {version}, which never was")
     if name != pack:
         raise CorruptError("it bears another pack's name inside")
     payload_end, _, seal = TRAILER.unpack(trailer)
-    if seal != _seal(pack, index, trailer[:-ID_BYTES]):
+    if seal != _seal(header, index, trailer[:-ID_BYTES]):
         raise CorruptError("its index does not match its seal")
     records = [Record._make(fields) for fields in RECORD.iter_unpack(index)]
     before = b""
@@ -127,5 +130,5 @@ def parse_index(pack: PackId, header: bytes, index: bytes, trailer: bytes) -> li
     return records
 
 
-def _seal(pack: PackId, index: bytes, trailer_head: bytes) -> Seal:
-    return Seal.of(HEADER.pack(MAGIC, VERSION, pack) + index + trailer_head)
+def _seal(header: bytes, index: bytes, trailer_head: bytes) -> Seal:
+    return Seal.of(header + index + trailer_head)

@@ -49,6 +49,17 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
     return fill + text if right else text + fill
 
 
+def wrap(text: str, indent: str, width: int) -> list[str]:
+    """`text` as lines of at most `width` columns, broken after commas; `indent` stands first."""
+    lines, line = [], indent
+    for piece in text.split(", "):
+        if line.strip() and columns(line) + columns(piece) + 1 > width and line != indent:
+            lines.append(line)
+            line = " " * len(indent)
+        line += piece + ", "
+    return [one.rstrip() for one in [*lines, line.removesuffix(", ")]]
+
+
 def table(
     rows: Sequence[Sequence[str]],
     *,

@@ -59,7 +59,8 @@ def number(value: float) -> str:
     """A number as short as it can be without looking different: `0.9911`, `1e-05`, `42`."""
     if isinstance(value, int):
         return str(value)
-    return f"{value:.6g}"
+    text = f"{value:.6g}"
+    return text if set(text) & set(".en") else f"{text}.0"
 
 
 def count(number: int, word: str) -> str:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from mfv.errors import CorruptError, FormatTooNewError, UnpicklableError
-from mfv.manifest.artifact import PICKLE, SCALAR, Artifact, Column, Frame, Summary
+from mfv.ids import Buffer
+from mfv.manifest.artifact import (
+    BYTES,
+    PICKLE,
+    SCALAR,
+    TEXT,
+    Artifact,
+    Column,
+    Frame,
+    Summary,
+)
 from mfv.odb.database import Database
 from mfv.odb.writer import Writer
 
@@ -29,16 +40,16 @@ def store(writer: Writer, name: str, value: object) -> Artifact:
     kind = printable(type_name(value))
     if is_scalar(value):
         return Artifact(name, kind, SCALAR, value)  # type: ignore[arg-type]
-    from mfv.serde.pickle5 import dump
     from mfv.serde.summary import summarize
 
-    frames = [memoryview(frame).cast("B") for frame in dump(value, name=f"self.{name}")]
+    serializer, buffers = _serialize(name, value)
+    frames = [memoryview(buffer).cast("B") for buffer in buffers]
     stored = tuple(Frame(bytes(writer.add_blob(frame)), len(frame)) for frame in frames)
     facts = summarize(value)
     columns = tuple(Column(printable(key), printable(text)) for key, text in facts.columns)
     fields = facts._replace(text=printable(facts.text), columns=())._asdict()
     summary = Summary(**{**fields, "columns": columns})
-    return Artifact(name, kind, PICKLE, None, stored, summary)
+    return Artifact(name, kind, serializer, None, stored, summary)
 
 
 def store_all(writer: Writer, values: Mapping[str, object]) -> Stored:
@@ -48,7 +59,7 @@ def store_all(writer: Writer, values: Mapping[str, object]) -> Stored:
         try:
             artifacts.append(store(writer, name, values[name]))
         except UnpicklableError as error:
-            dropped.append((name, error.message))
+            dropped.append((printable(name), printable(error.message)))
     return Stored(tuple(artifacts), tuple(dropped))
 
 
@@ -56,18 +67,37 @@ def load(database: Database, artifact: Artifact) -> object:
     """The value of `artifact`, every byte verified. Unpickles: only for runs that are trusted."""
     if artifact.serializer == SCALAR:
         return artifact.value
-    if artifact.serializer != PICKLE:
+    if artifact.serializer not in (BYTES, TEXT, PICKLE):
         raise FormatTooNewError(
             f"artifact {artifact.name!r} is written with {artifact.serializer!r}",
             hint="install a newer mfv-store to read it",
         )
-    from mfv.serde.pickle5 import load as unpickle
-
     frames = [database.read_blob(frame.id) for frame in artifact.frames]
     for frame, data in zip(artifact.frames, frames, strict=True):
         if len(data) != frame.size:
             raise CorruptError(f"a frame of {artifact.name!r} has not the size recorded for it")
-    return unpickle(frames)
+    if artifact.serializer == PICKLE:
+        from mfv.serde.pickle5 import load as unpickle
+
+        return unpickle(frames)
+    (data,) = frames
+    return bytes(data) if artifact.serializer == BYTES else str(data, "utf-8")
+
+
+def _serialize(name: str, value: object) -> tuple[str, list[Buffer]]:
+    """The serializer for `value` and its frames.
+
+    Plain bytes and text are not pickled: `mfv cat` gives them back without running anything, and
+    their blob is the hash of the file that they may have come from.
+    """
+    if type(value) is bytes:
+        return BYTES, [value]
+    if type(value) is str:
+        with contextlib.suppress(UnicodeEncodeError):
+            return TEXT, [value.encode()]
+    from mfv.serde.pickle5 import dump
+
+    return PICKLE, dump(value, name=f"self.{name}")
 
 
 def printable(text: str) -> str:

@@ -7,7 +7,7 @@ import os
 from typing import NamedTuple
 
 from mfv.errors import ConflictError, CorruptError, FormatTooNewError, NotFoundError
-from mfv.ids import Seal
+from mfv.ids import PackId, Seal
 from mfv.storage.base import Backend
 
 KEY = "format"
@@ -50,14 +50,17 @@ def read(backend: Backend) -> Format:
     body, mark, seal = text.rpartition(b"seal ")
     fields = dict(line.partition(" ")[::2] for line in body.decode("ascii", "replace").splitlines())
     number = fields.get("version", "")
-    if text.startswith(_TITLE.encode()) and number.isdecimal() and int(number) > VERSION:
+    newer = number.isdecimal() and len(number) < 9 and int(number) > VERSION
+    if newer and text.startswith(_TITLE.encode()):
         raise FormatTooNewError(
             f"this repository has format {number}, and this mfv knows formats up to {VERSION}",
             hint="install a newer mfv-store; nothing was changed",
         )
-    if not mark or seal.strip() != str(Seal.of(body)).encode() or int(number) != VERSION:
+    sealed = mark and seal == f"{Seal.of(body)}\n".encode()
+    repository = PackId.parse(fields.get("id", ""))
+    if not sealed or number != str(VERSION) or repository is None:
         raise CorruptError(
             "the repository's `format` file is damaged",
             hint="restore it from a copy of the repository; nothing else was touched",
         )
-    return Format(VERSION, bytes.fromhex(fields["id"]))
+    return Format(VERSION, bytes(repository))

@@ -194,10 +194,11 @@ class Log:
             return
 
     def _read_tip(self) -> Tip:
-        try:
-            return decode(Tip, self._backend.get(TIP))
-        except (NotFoundError, CorruptError):
-            return self._tip
+        tip = read_tip(self._backend)
+        if tip is not None or self._tip.number:
+            return tip or self._tip
+        # It is written without a sync and may be lost; the listing tells the same, slowly.
+        return Tip(max(list_entries(self._backend), default=0))
 
     def _read_checkpoint(self, number: int) -> State:
         """The fold at `number`, or the empty state where there is none that can be trusted."""
@@ -207,6 +208,14 @@ class Log:
             return read_checkpoint(self._backend, number)
         except (NotFoundError, CorruptError):
             return State()
+
+
+def read_tip(backend: Backend) -> Tip | None:
+    """The hint file; None where there is none that can be read."""
+    try:
+        return decode(Tip, backend.get(TIP))
+    except (NotFoundError, CorruptError):
+        return None
 
 
 def read_checkpoint(backend: Backend, number: int) -> State:

@@ -81,7 +81,11 @@ class RunRecorder:
 
             return build
 
-        entry = publish(repository.database, repository.log, fill)
+        try:
+            entry = publish(repository.database, repository.log, fill)
+        except BaseException:
+            self.close()
+            raise
         assert isinstance(entry.body, OpenRun)
         self.flow, self.number = entry.body.flow, entry.body.number
         self._started = entry.time

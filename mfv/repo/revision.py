@@ -52,10 +52,15 @@ def resolve_target(state: State, text: str) -> Target:
 
 
 def _base(state: State, text: str, flow: str | None) -> RunState:
-    back = _BACK.fullmatch(text)
-    if back and back["base"]:
-        run = _base(state, back["base"], flow)
-        return _earlier(state, run, int(back["count"] or 1))
+    count = 0
+    while (back := _BACK.fullmatch(text)) and back["base"]:
+        count += int(back["count"] or 1)
+        text = back["base"]
+    run = _named(state, text, flow)
+    return _earlier(state, run, count) if count else run
+
+
+def _named(state: State, text: str, flow: str | None) -> RunState:
     at = _AT.fullmatch(text)
     if at:
         return _newest(state, at["flow"] or flow or "", -int(at["back"] or 0), text)
@@ -72,7 +77,7 @@ def _base(state: State, text: str, flow: str | None) -> RunState:
 
 def _candidates(state: State, text: str, flow: str | None) -> list[RunState]:
     runs = [run for run in state if flow is None or run.flow == flow]
-    if text.isascii() and text.isdecimal():
+    if text.isascii() and text.isdecimal() and len(text) < 19:
         numbered = [run for run in runs if run.number == int(text)]
         if numbered:
             return numbered
@@ -117,6 +122,8 @@ def _unknown(state: State, text: str, flow: str | None) -> NotFoundError:
         return NotFoundError(
             f"{flow} has no run {text!r}", hint=f"its runs are {numbers[0]} to {numbers[-1]}"
         )
+    if text.isdecimal():
+        return NotFoundError(f"there is no run {text}", hint="`mfv log` lists the runs")
     if len(text) < _SHORTEST_PREFIX and set(text) <= set("0123456789abcdef"):
         hint = f"an id prefix needs {_SHORTEST_PREFIX} digits; `mfv log` lists the runs"
         return NotFoundError(f"there is no run {text!r}", hint=hint)

@@ -77,7 +77,7 @@ def _explain(value: object, name: str, error: Exception) -> UnpicklableError:
     type_name = f"{type(culprit).__module__}.{type(culprit).__qualname__}"
     type_name = type_name.removeprefix("builtins.")
     return UnpicklableError(
-        f"{path} cannot be stored: {type_name} ({reason})",
+        f"{path} cannot be stored: {type_name} ({_said(reason)})",
         path=path,
         type_name=type_name,
         hint="delete it before the step ends, or keep what you need from it in another attribute",
@@ -98,6 +98,14 @@ def _culprit(
 
 
 def _children(value: object, path: str) -> list[tuple[str, object]]:
+    """The parts of `value` with their paths; none where its own methods fail."""
+    try:
+        return _parts(value, path)
+    except Exception:
+        return []
+
+
+def _parts(value: object, path: str) -> list[tuple[str, object]]:
     if isinstance(value, dict):
         pairs = list(value.items())[:_MAX_CHILDREN]
         return [(f"{path}[{key!r:.60}]", child) for key, child in pairs]
@@ -109,3 +117,11 @@ def _children(value: object, path: str) -> list[tuple[str, object]]:
     if isinstance(state, dict) and not isinstance(value, type):
         return [(f"{path}.{key}", child) for key, child in list(state.items())[:_MAX_CHILDREN]]
     return []
+
+
+def _said(error: Exception) -> str:
+    """What `error` says, also where saying it raises."""
+    try:
+        return str(error)
+    except Exception:
+        return type(error).__name__

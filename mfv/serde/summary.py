@@ -14,7 +14,22 @@ _REPR_LIMIT = 160  # characters
 _COLUMNS = 64  # columns or keys told at most
 _STATISTICS_UP_TO = 32 * 1024 * 1024  # elements; beyond, a pass over them would be felt
 
-_short = reprlib.Repr()
+
+class _Short(reprlib.Repr):
+    """Short reprs without memory addresses, so that equal values read alike."""
+
+    def repr_instance(self, x: object, level: int) -> str:
+        try:
+            text = repr(x)
+        except Exception:
+            text = _ADDRESS
+        if _ADDRESS in text:
+            return f"<{type_name(x)}>"
+        return text if len(text) <= self.maxother else f"{text[: self.maxother - 3]}..."
+
+
+_ADDRESS = " at 0x"
+_short = _Short()
 _short.maxstring = _short.maxother = 120
 _short.maxlist = _short.maxtuple = _short.maxdict = _short.maxset = 6
 _short.maxlevel = 3
@@ -125,8 +140,5 @@ def _first(items: Any) -> list[tuple[Any, Any]]:
 
 
 def _text(value: object) -> str:
-    """A short repr without addresses, so that equal values read alike."""
-    text = _short.repr(value)
-    if " at 0x" in text:
-        text = f"<{type_name(value)}>"
-    return " ".join(text.split())[:_REPR_LIMIT]
+    """A short repr on one line."""
+    return " ".join(_short.repr(value).split())[:_REPR_LIMIT]

@@ -10,7 +10,9 @@ from mfv.errors import UsageError
 
 Buffer = bytes | bytearray | memoryview
 
-_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}"
+_KEY = re.compile(rf"{_PART}(/{_PART})*")
+_LONGEST = 512  # characters
 
 
 class Stat(NamedTuple):
@@ -77,6 +79,18 @@ def check_key(key: str) -> str:
 
     Keys are made by mfv, so a refusal here is a hostile repository or a fault of ours.
     """
-    if len(key) > 512 or not _KEY.fullmatch(key):
-        raise UsageError(f"{key!r} is no storage key")
+    if not is_key(key):
+        raise UsageError(f"{key[:80]!r} is no storage key")
     return key
+
+
+def check_prefix(prefix: str) -> str:
+    """`prefix` itself if `list` can be asked for it: empty, or a key and `/`; else UsageError."""
+    if prefix and not (prefix.endswith("/") and is_key(prefix[:-1])):
+        raise UsageError(f"{prefix[:80]!r} is no prefix of storage keys")
+    return prefix
+
+
+def is_key(key: str) -> bool:
+    """Whether every backend can hold `key`."""
+    return len(key) <= _LONGEST and _KEY.fullmatch(key) is not None

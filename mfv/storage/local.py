@@ -16,11 +16,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mfv.errors import ConflictError, NotFoundError, StorageError
-from mfv.storage.base import Buffer, Stat, check_key
+from mfv.storage.base import Buffer, Stat, check_key, check_prefix, is_key
 
 TMP = "tmp"
 _WRITEV_MAX = 512  # buffers a call; Linux takes 1024, others less
 _WRITEV_BYTES = 1 << 28  # bytes a call; macOS refuses more than INT_MAX
+# A link planted in a repository is not followed, and a planted pipe does not hang its reader.
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 _HINTS = {
     errno.ENOSPC: "free some space, then run the same command again; what was recorded is kept",
@@ -51,7 +53,7 @@ class LocalBackend:
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         path = self._path(key)
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = os.open(path, _READ)
             try:
                 size = os.fstat(fd).st_size
                 wanted = max(0, size - start)
@@ -92,9 +94,9 @@ class LocalBackend:
         return Stat(found.st_size, found.st_mtime)
 
     def list(self, prefix: str) -> Iterator[str]:
-        top = os.path.join(self.root, prefix)
-        keys = sorted(self._walk(top.rstrip("/"), prefix.rstrip("/")))
-        return iter(keys)
+        key = check_prefix(prefix).rstrip("/")
+        # What somebody else put here under a name that no key can have is none of ours.
+        return iter(sorted(filter(is_key, self._walk(os.path.join(self.root, key), key))))
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -111,7 +113,7 @@ class LocalBackend:
             return memoryview(bytearray())
         skip = start % mmap.ALLOCATIONGRANULARITY
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = os.open(path, _READ)
             try:
                 # Pages beyond the end would be SIGBUS at first touch, which nothing can catch.
                 if os.fstat(fd).st_size < start + length:
@@ -164,13 +166,15 @@ class LocalBackend:
         if folder in self._known_folders:
             return
         # A link planted inside a repository would lead writes out of it.
-        for part in (self.root, folder):
+        part = folder
+        while len(part) >= len(self.root):
             with contextlib.suppress(FileNotFoundError):
                 if stat_module.S_ISLNK(os.lstat(part).st_mode):
                     raise StorageError(
                         f"{part} is a symbolic link, and mfv writes through none",
                         hint="set MFV_DIR to the folder that it points to, if you trust it",
                     )
+            part = os.path.dirname(part)
         if not os.path.isdir(folder):
             missing = []
             place = folder
@@ -215,7 +219,7 @@ def hold(path: str | Path) -> int:
 def is_abandoned(path: str | Path) -> bool:
     """True if no living process holds the lock of `path` (also where it does not exist)."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(path, _READ)
     except FileNotFoundError:
         return True
     except OSError:
@@ -245,7 +249,7 @@ def _create_locked(path: str) -> int:
 def _unlink_if_abandoned(path: str) -> bool:
     """Removes `path` while holding its lock, so that no writer can take it up in between."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(path, _READ)
     except OSError:
         return False
     try:

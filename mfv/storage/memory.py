@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from mfv.errors import ConflictError, NotFoundError, StorageError
-from mfv.storage.base import Buffer, Stat, check_key
+from mfv.storage.base import Buffer, Stat, check_key, check_prefix
 
 
 class MemoryBackend:
@@ -38,6 +38,7 @@ class MemoryBackend:
         return Stat(len(data), modified)
 
     def list(self, prefix: str) -> Iterator[str]:
+        check_prefix(prefix)
         with self._lock:
             keys = sorted(key for key in self._data if key.startswith(prefix))
         return iter(keys)

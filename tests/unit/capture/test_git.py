@@ -165,6 +165,7 @@ def test_a_submodule_has_its_own_commit(repository: Path, tmp_path: Path, git: G
 def test_a_clone_inside_a_repository_is_not_that_repository(repository: Path) -> None:
     clone = repository / "clones" / "7"
     clone.mkdir(parents=True)
+    (clone / CLONE_MARKER).parent.mkdir()
     (clone / CLONE_MARKER).write_text("")
     assert read_git(clone) is None
 

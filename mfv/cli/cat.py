@@ -1,0 +1,77 @@
+"""`mfv cat`"""
+
+import sys
+from typing import Annotated
+
+from mfv.cli.command import argument, option
+from mfv.cli.place import repository
+from mfv.errors import EXIT_OK, NotFoundError, UsageError, did_you_mean
+from mfv.ids import BlobId
+from mfv.manifest.artifact import PICKLE, SCALAR, Artifact
+from mfv.repo.find import find_object, find_run
+from mfv.repo.repository import Repository
+
+
+def command(
+    target: Annotated[str, argument("RUN/step/task/artifact, or RUN:path.", "OBJECT")],
+    load: Annotated[
+        bool, option("--load", help="Unpickle the value and print it: runs the code it names.")
+    ] = False,
+    raw: Annotated[bool, option("--raw", help="The stored frames, one after another.")] = False,
+) -> int:
+    """Write out an artifact or a file of the code.
+
+    Numbers and text are printed, bytes (a picture, say) come out as they are. Any other value is
+    a pickle: --load makes it again and prints it, --raw writes its frames without running
+    anything.
+
+    Examples: mfv cat 42/accuracy · mfv cat 42/figure > figure.png · mfv cat 42:train.py
+    """
+    repo = repository()
+    run_text, colon, path = target.partition(":")
+    if colon and "/" not in run_text:
+        _write(_file(repo, run_text, path))
+        return EXIT_OK
+    found = find_object(repo, target)
+    if found.artifact is None:
+        raise UsageError(
+            f"{target!r} is no artifact", hint=f"`mfv show {target}` lists what there is"
+        )
+    _cat(repo, found.artifact, target, load=load, raw=raw)
+    return EXIT_OK
+
+
+def _cat(repo: Repository, artifact: Artifact, target: str, *, load: bool, raw: bool) -> None:
+    if artifact.serializer == SCALAR:
+        from mfv.render.text import escape
+
+        text = str(artifact.value)
+        print(escape(text, keep="\n\t") if sys.stdout.isatty() else text)
+    elif raw or artifact.serializer != PICKLE:
+        for frame in artifact.frames:
+            _write(repo.database.read_blob(frame.id))
+    elif load:
+        from mfv.repo.artifacts import load as load_artifact
+
+        print(load_artifact(repo.database, artifact))
+    else:
+        raise UsageError(
+            f"{target!r} is a pickle of {artifact.type}, and a pickle is a program",
+            hint="--load runs it and prints the value, --raw writes its bytes, "
+            "`mfv show` tells what it is",
+        )
+
+
+def _file(repo: Repository, run: str, path: str) -> memoryview:
+    view = find_run(repo, run)
+    files = {f.path.decode("utf-8", "surrogateescape"): f for f in view.tree.files}
+    if path not in files:
+        hint = did_you_mean(path, files) or f"`mfv show {run} --code` lists its files"
+        raise NotFoundError(f"the code of {view.name} has no file {path!r}", hint=hint)
+    return repo.database.read_blob(BlobId(files[path].blob))
+
+
+def _write(data: memoryview) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

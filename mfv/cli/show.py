@@ -1,0 +1,83 @@
+"""`mfv show`"""
+
+import sys
+from typing import Annotated, Any
+
+from mfv.cli.command import argument, option
+from mfv.cli.place import repository
+from mfv.errors import EXIT_OK
+from mfv.repo.find import Found, find_object
+
+
+def command(
+    target: Annotated[str, argument("A run, or RUN/step/task/artifact.", "RUN[/…]")] = "@",
+    code: Annotated[bool, option("--code", help="The files of the code snapshot.")] = False,
+    env: Annotated[bool, option("--env", help="The machine and the packages.")] = False,
+    json: Annotated[bool, option("--json", help="One JSON object.")] = False,
+) -> int:
+    """Show a run, a step, a task or an artifact.
+
+    Without RUN the newest. The task may be left out where a step has one, and the step where the
+    artifact is one of the last task. Nothing is unpickled: what is shown was noted when it was
+    stored.
+
+    Examples: mfv show · mfv show 42 · mfv show prod/train · mfv show 42/train/3/model
+    """
+    found = find_object(repository(), target)
+    if json:
+        from mfv.render.json import document
+
+        print(document(_json(found, code, env)))
+        return EXIT_OK
+    from mfv.cli.main import settings
+    from mfv.render.terminal import page
+
+    page(_text(found, code, env), pager=settings.pager)
+    return EXIT_OK
+
+
+def _text(found: Found, code: bool, env: bool) -> str:
+    from mfv.render import show
+    from mfv.render.terminal import Paint, coloured, width
+
+    style: dict[str, Any] = {"width": width(), "paint": Paint(coloured(sys.stdout))}
+    run, step, task, artifact = found
+    if code:
+        return show.code_text(run, **style)
+    if env:
+        return show.environment_text(run, **style)
+    if task is not None and artifact is not None:
+        return show.artifact_text(f"{task.pathspec}/{artifact.name}", artifact, **style)
+    if task is not None:
+        return show.task_text(task, run.inputs(task), **style)
+    if step is not None:
+        return show.step_text(run, step, **style)
+    return show.run_text(run, run.last_task(), **style)
+
+
+def _json(found: Found, code: bool, env: bool) -> object:
+    import msgspec
+
+    from mfv.render import show
+    from mfv.render.values import artifact_json
+
+    run, step, task, artifact = found
+    if code:
+        return [
+            {
+                "path": file.path.decode("utf-8", "backslashreplace"),
+                "mode": f"{file.mode:o}",
+                "blob": file.blob.hex(),
+                "size": file.size,
+            }
+            for file in run.tree.files
+        ]
+    if env:
+        return msgspec.to_builtins(run.environment)
+    if artifact is not None:
+        return artifact_json(artifact)
+    if task is not None:
+        return show.task_json(task, run.inputs(task))
+    if step is not None:
+        return [show.task_json(one, run.inputs(one)) for one in run.tasks(step)]
+    return show.show_json(run)

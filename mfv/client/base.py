@@ -1,0 +1,239 @@
+"""What all handles have in common: a place on the path from a flow down to an artifact."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, TypeVar
+
+from mfv.client.errors import (
+    MetaflowInvalidPathspec,
+    MetaflowKeyError,
+    MetaflowNamespaceMismatch,
+    MetaflowNotFound,
+)
+from mfv.client.namespaces import get_namespace
+from mfv.client.place import Place, open_place
+from mfv.client.rundata import RunData
+from mfv.errors import CorruptError, did_you_mean
+
+Child = TypeVar("Child", bound="MetaflowObject")
+
+
+class MetaflowObject:
+    """A handle on something recorded. It holds names; what they name is read when asked for."""
+
+    _DEPTH: ClassVar[int] = 0  # parts of its pathspec
+    _FORM: ClassVar[str] = ""
+    _BY_DEPTH: ClassVar[dict[int, type[MetaflowObject]]] = {}
+
+    _place: Place
+    _path: tuple[str, ...]
+    _namespace: str | None
+    _attempt: int | None
+
+    def __init_subclass__(cls) -> None:
+        if cls._DEPTH:
+            cls._BY_DEPTH[cls._DEPTH] = cls
+
+    def __init__(self, pathspec: str) -> None:
+        """The object at `pathspec`.
+
+        Raises MetaflowInvalidPathspec, MetaflowNotFound with near names, or
+        MetaflowNamespaceMismatch where it is not in the namespace that is chosen.
+        """
+        self._attach(open_place(), self._split(pathspec), None, get_namespace())
+        self._check_namespace()
+
+    @property
+    def id(self) -> str:
+        """The last part of the pathspec."""
+        return self._path[-1]
+
+    @property
+    def pathspec(self) -> str:
+        """The full name: what the constructor takes."""
+        return "/".join(self._path)
+
+    @property
+    def path_components(self) -> list[str]:
+        """The parts of the pathspec."""
+        return list(self._path)
+
+    @property
+    def parent(self) -> MetaflowObject | None:
+        """The object that this one belongs to; None for a flow."""
+        if self._DEPTH <= 1:
+            return None
+        cls = self._BY_DEPTH[self._DEPTH - 1]
+        found = cls.__new__(cls)
+        # Tasks and their artifacts have attempts, and nothing above them.
+        attempt = self._attempt if self._DEPTH == 5 else None
+        found._attach(self._place, self._path[:-1], attempt, self._namespace)
+        return found
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The tags of the run that it belongs to, the user's and the system's, as of now."""
+        return self.user_tags | self.system_tags
+
+    @property
+    def user_tags(self) -> frozenset[str]:
+        """The tags that people put on the run, as of now."""
+        return frozenset()
+
+    @property
+    def system_tags(self) -> frozenset[str]:
+        """The tags that every run has from its beginning and keeps."""
+        return frozenset()
+
+    @property
+    def created_at(self) -> datetime:
+        """When it began, in local time and without a zone."""
+        raise NotImplementedError
+
+    @property
+    def origin_pathspec(self) -> str | None:
+        """The pathspec of what a resumed run took this from; None where it was made here."""
+        return None
+
+    def is_in_namespace(self) -> bool:
+        """Whether it is in the namespace that is chosen now."""
+        return self._is_in(get_namespace())
+
+    def __repr__(self) -> str:
+        attempt = "" if self._attempt is None else f", attempt={self._attempt}"
+        return f"{type(self).__name__}({self.pathspec!r}{attempt})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MetaflowObject):
+            return NotImplemented
+        return self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._path)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # By name: wherever it is loaded, it means what that repository has under the name.
+        return _again, (type(self), self._path, self._attempt, self._namespace)
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        return (type(self), self._path, self._attempt, self._place.repository.format.repository)
+
+    @classmethod
+    def _split(cls, pathspec: str) -> tuple[str, ...]:
+        # The name of an artifact is the only part that may have a slash.
+        parts = tuple(pathspec.split("/", 4)) if isinstance(pathspec, str) else ()
+        if len(parts) != cls._DEPTH or "" in parts:
+            raise MetaflowInvalidPathspec(
+                f"{pathspec!r} is no pathspec of a {cls.__name__}", hint=f"write {cls._FORM}"
+            )
+        return parts
+
+    def _attach(
+        self, place: Place, path: tuple[str, ...], attempt: int | None, namespace: str | None
+    ) -> None:
+        """Sets the handle up; MetaflowNotFound if it would be one on nothing."""
+        self._place, self._path = place, path
+        self._attempt, self._namespace = attempt, namespace
+        self._look_up()
+
+    def _look_up(self) -> None:
+        raise NotImplementedError
+
+    def _is_in(self, namespace: str | None) -> bool:
+        raise NotImplementedError
+
+    def _check_namespace(self) -> None:
+        if self._namespace is not None and not self._is_in(self._namespace):
+            raise MetaflowNamespaceMismatch(repr(self), self._namespace)
+
+    def _child(self, cls: type[Child], name: str) -> Child:
+        """The child of that name, whatever the namespace; MetaflowNotFound."""
+        found = cls.__new__(cls)
+        self._hand_down(found)
+        found._attach(self._place, (*self._path, name), self._attempt, self._namespace)
+        return found
+
+    def _hand_down(self, child: MetaflowObject) -> None:
+        """Gives `child` what it would else have to look up."""
+
+    def _item(self, cls: type[Child], name: object) -> Child:
+        """For `self[name]`: the child; MetaflowKeyError, or MetaflowNamespaceMismatch."""
+        try:
+            found = self._child(cls, str(name))
+        except MetaflowNotFound as error:
+            raise MetaflowKeyError(error.message, hint=error.hint) from None
+        if self._DEPTH == 1:  # below a run everything has its namespace
+            found._check_namespace()
+        return found
+
+    def _has(self, cls: type[MetaflowObject], name: object) -> bool:
+        try:
+            self._child(cls, str(name))
+        except MetaflowNotFound:
+            return False
+        return True
+
+
+class RunPart(MetaflowObject):
+    """A run, or something inside one: it has the run's tags."""
+
+    _data: RunData | None = None
+
+    @property
+    def user_tags(self) -> frozenset[str]:
+        return frozenset(self._run_data.state.tags)
+
+    @property
+    def system_tags(self) -> frozenset[str]:
+        return self._run_data.system_tags()
+
+    @property
+    def _run_data(self) -> RunData:
+        if self._data is None:
+            self._data = find_run_data(self._place, *self._path[:2])
+        return self._data
+
+    def _hand_down(self, child: MetaflowObject) -> None:
+        if isinstance(child, RunPart):
+            child._data = self._data
+
+    def _is_in(self, namespace: str | None) -> bool:
+        return namespace is None or self._run_data.bears(namespace)
+
+    def _bears_all(self, tags: tuple[str, ...]) -> bool:
+        return all(self._run_data.bears(tag) for tag in tags)
+
+
+def find_run_data(place: Place, flow: str, number: str) -> RunData:
+    """The run of that flow and number; MetaflowNotFound with near names."""
+    state = place.state()
+    numbers = state.runs.get(flow)
+    if not numbers:
+        hint = did_you_mean(flow, state.runs) or "`mfv log` lists the runs"
+        raise MetaflowNotFound(f"there is no flow {flow!r}", hint=hint)
+    is_number = number.isascii() and number.isdecimal() and number == str(int(number))
+    run = state.find(flow, int(number)) if is_number else None
+    if run is None:
+        first, last = min(numbers), max(numbers)
+        raise MetaflowNotFound(
+            f"{flow} has no run {number!r}", hint=f"its runs are {first} to {last}"
+        )
+    return RunData(place, run)
+
+
+def is_listed(data: RunData, namespace: str | None) -> bool:
+    """Whether a listing in `namespace` shows the run."""
+    try:
+        return namespace is None or data.bears(namespace)
+    except CorruptError:
+        return True  # whose it is cannot be told: better named than lost
+
+
+def _again(
+    cls: type[MetaflowObject], path: tuple[str, ...], attempt: int | None, namespace: str | None
+) -> MetaflowObject:
+    found = cls.__new__(cls)
+    found._attach(open_place(), path, attempt, namespace)
+    return found

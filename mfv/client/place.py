@@ -1,0 +1,106 @@
+"""Which repository the client reads: chosen with `metadata`, else found as the commands find it.
+
+The client stands on the user's side, so it is here that MFV_DIR, MFV_USER and the working folder
+are read.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from mfv.client.errors import MetaflowNotFound
+from mfv.errors import NotFoundError
+from mfv.repo.names import State
+from mfv.repo.repository import FOLDER_NAME, Repository, find
+
+_USER_VARIABLES = ("MFV_USER", "METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
+_SCHEME = "local@"
+
+
+class Place:
+    """One opened repository, and the lock under which its handles read it from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lock = threading.RLock()
+        try:
+            self.repository = Repository.open(folder, writer=_writer())
+        except NotFoundError as error:
+            raise MetaflowNotFound(error.message, hint=error.hint) from None
+
+    def state(self) -> State:
+        """All names as of now."""
+        with self.lock:
+            return self.repository.state
+
+
+_chosen: Path | None = None
+_opened: tuple[tuple[object, ...], Place] | None = None
+
+
+def metadata(place: str | os.PathLike[str]) -> str:
+    """Reads the repository at `place` from now on: a `.mfv` folder, or a folder that has one.
+
+    Handles that exist keep theirs. Returns the same as `get_metadata`; raises MetaflowNotFound.
+    """
+    global _chosen
+    folder = Path(os.fspath(place).removeprefix(_SCHEME)).absolute()
+    if not (folder / "format").exists() and (folder / FOLDER_NAME).is_dir():
+        folder = folder / FOLDER_NAME
+    Place(folder)  # raises before anything is changed
+    _chosen = folder
+    return get_metadata()
+
+
+def get_metadata() -> str:
+    """Where the runs are read from, as `local@` and the folder; raises MetaflowNotFound."""
+    return f"{_SCHEME}{_folder()}"
+
+
+def default_metadata() -> str:
+    """Undoes `metadata`: MFV_DIR if it is set, else the nearest `.mfv` upwards."""
+    global _chosen
+    _chosen = None
+    return get_metadata()
+
+
+def open_place() -> Place:
+    """The repository that is chosen now, opened once as long as it stays the same."""
+    global _opened
+    folder = _folder()
+    try:
+        made = os.stat(folder / "format")
+        mark: tuple[object, ...] = (made.st_dev, made.st_ino, made.st_mtime_ns)
+    except OSError:
+        mark = ()  # opening says what is wrong
+    # A process that was forked must not share file positions or a held lock with its parent.
+    key = (os.getpid(), folder, mark)
+    kept = _opened
+    if kept is None or kept[0] != key:
+        kept = (key, Place(folder))
+        _opened = kept
+    return kept[1]
+
+
+def user() -> str:
+    """Who is at work, by the variables that recorded runs go by."""
+    for name in _USER_VARIABLES:
+        if os.environ.get(name):
+            return os.environ[name].encode("utf-8", "backslashreplace").decode()
+    return "unknown"
+
+
+def _folder() -> Path:
+    named = os.environ.get("MFV_DIR")
+    folder = _chosen or (Path(named).absolute() if named else find(Path.cwd()))
+    if folder is None:
+        raise MetaflowNotFound(
+            f"there is no mfv repository in {Path.cwd()} or above it",
+            hint="run a flow, go to its folder, set MFV_DIR, or choose one with metadata(FOLDER)",
+        )
+    return folder
+
+
+def _writer() -> str:
+    return f"{user()}@{os.uname().nodename}"

@@ -1,0 +1,190 @@
+"""One run behind its handles: every read of it, under the lock of its repository.
+
+While a run is open each question is asked of the log anew, so that a handle can be polled; of a
+sealed run nothing is read twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from mfv.client.errors import MetaflowNotFound
+from mfv.client.place import Place
+from mfv.manifest.artifact import Artifact
+from mfv.manifest.records import Environment, Log, Opening, Task, TaskRef, Tree
+from mfv.repo.logs import Line, read_lines
+from mfv.repo.names import OPEN, RunState
+from mfv.repo.view import RunView
+
+# The step that Metaflow pretends to have run first: its one task holds parameters and constants.
+PARAMETERS = "_parameters"
+SYSTEM_TAGS = ("user", "runtime", "python_version", "mfv_version", "date")
+RUNTIME = "dev"
+
+
+class _Fold(NamedTuple):
+    """What the log said of the run at one moment, by step and by task."""
+
+    mark: tuple[object, ...]
+    view: RunView
+    steps: dict[str, list[int]]  # task ids, in the order in which the steps began
+    attempts: dict[tuple[str, int], list[TaskRef]]  # oldest first
+
+
+class RunData:
+    """What the handles of one run, its steps, tasks and artifacts share."""
+
+    def __init__(self, place: Place, state: RunState) -> None:
+        self.place = place
+        self.flow, self.number = state.flow, state.number
+        self.name = state.name
+        self._fold: _Fold | None = None
+        self._records: dict[bytes, Task] = {}
+        self._system_tags: dict[str, str] = {}
+
+    @property
+    def state(self) -> RunState:
+        """What the log says of the run now; MetaflowNotFound if it is gone."""
+        found = self.place.state().find(self.flow, self.number)
+        if found is None:
+            raise MetaflowNotFound(f"{self.name} is not there any more")
+        return found
+
+    @property
+    def status(self) -> str:
+        """`open`, `ok`, `failed`, `interrupted` or `crashed`."""
+        with self.place.lock:
+            return self.place.repository.status(self.state)
+
+    @property
+    def opening(self) -> Opening:
+        """What the run began with."""
+        with self.place.lock:
+            return self._now().view.opening
+
+    @property
+    def environment(self) -> Environment:
+        with self.place.lock:
+            return self._now().view.environment
+
+    @property
+    def tree(self) -> Tree:
+        with self.place.lock:
+            return self._now().view.tree
+
+    @property
+    def created(self) -> int:
+        """µs since 1970."""
+        return self.state.time or self.opening.created
+
+    def steps(self) -> dict[str, list[int]]:
+        """The ids of the finished tasks by step, steps in the order in which they began."""
+        with self.place.lock:
+            return self._now().steps
+
+    def attempts(self, step: str, task: int) -> Sequence[TaskRef]:
+        """The finished attempts of one task, oldest first; none if there is no such task."""
+        if (step, task) == (PARAMETERS, 0):
+            return [TaskRef(PARAMETERS, 0, 0, "ok", self.created, self.created, b"", b"")]
+        with self.place.lock:
+            return self._now().attempts.get((step, task), [])
+
+    def record(self, ref: TaskRef) -> Task:
+        """The record of one attempt."""
+        if ref.step == PARAMETERS:
+            return Task(self.flow, self.number, PARAMETERS, 0, "ok", ref.started, ref.ended)
+        with self.place.lock:
+            if ref.manifest not in self._records:
+                self._records[ref.manifest] = self.place.repository.task(ref)
+            return self._records[ref.manifest]
+
+    def artifacts(self, task: Task) -> dict[str, Artifact]:
+        """The artifacts of a task by name: its own, then the run's constants and parameters."""
+        with self.place.lock:
+            own = {artifact.name: artifact for artifact in task.artifacts}
+            shared = {a.name: a for a in self._now().view.all_artifacts(task)}
+            return {**own, **{name: shared[name] for name in shared if name not in own}}
+
+    def load(self, artifact: Artifact) -> object:
+        """The value of an artifact, every byte verified. Unpickles."""
+        from mfv.repo.artifacts import load
+
+        with self.place.lock:
+            return load(self.place.repository.database, artifact)
+
+    def read_blob(self, blob: bytes) -> bytes:
+        from mfv.ids import BlobId
+
+        with self.place.lock:
+            return bytes(self.place.repository.database.read_blob(BlobId(blob)))
+
+    def lines(self, log: Log) -> Iterator[Line]:
+        """The lines of a log."""
+        with self.place.lock:
+            # What is kept of a blob is mapped or in memory: only the look-up needs the lock.
+            lines = read_lines(self.place.repository.database, log)
+            first = next(lines, None)
+        if first is not None:
+            yield first
+            yield from lines
+
+    @property
+    def end_step(self) -> str:
+        """The name of the step where the flow ends."""
+        return next((node.name for node in self.opening.graph if not node.next), "end")
+
+    def next_steps(self, step: str) -> list[str]:
+        """The steps that follow one, as the graph has them."""
+        return [name for node in self.opening.graph if node.name == step for name in node.next]
+
+    def previous_steps(self, step: str) -> list[str]:
+        return [node.name for node in self.opening.graph if step in node.next]
+
+    def bears(self, tag: str) -> bool:
+        """Whether the run bears a tag, the user's or the system's."""
+        kind = tag.partition(":")[0]
+        return tag in self.state.tags or (kind in SYSTEM_TAGS and tag == self._system_tag(kind))
+
+    def system_tags(self) -> frozenset[str]:
+        """The tags that say what every run has, and that nobody can change."""
+        return frozenset(self._system_tag(kind) for kind in SYSTEM_TAGS)
+
+    def _system_tag(self, kind: str) -> str:
+        # One at a time: a filter by user over many runs need not read their environments.
+        if kind not in self._system_tags:
+            if kind == "user":
+                value = self.opening.user
+            elif kind == "runtime":
+                value = RUNTIME
+            elif kind == "python_version":
+                value = self.environment.python
+            elif kind == "mfv_version":
+                value = self.opening.mfv
+            else:
+                value = datetime.fromtimestamp(self.created / 1e6, UTC).strftime("%Y-%m-%d")
+            self._system_tags[kind] = f"{kind}:{value}"
+        return self._system_tags[kind]
+
+    def _now(self) -> _Fold:
+        """The run as of now. Ask under the lock."""
+        kept = self._fold
+        if kept is not None and kept.view.state.status != OPEN and kept.view.manifest is not None:
+            return kept
+        state = self.state
+        # The log changes this very object as it is read on, hence a mark of what was looked at.
+        mark = (state.status, state.manifest, len(state.tasks))
+        if kept is None or kept.mark != mark:
+            view = RunView(self.place.repository, state)
+            steps = {name: [ref.id for ref in refs] for name, refs in view.steps().items()}
+            attempts: dict[tuple[str, int], list[TaskRef]] = {}
+            for ref in sorted(view.refs, key=lambda ref: ref.attempt):
+                attempts.setdefault((ref.step, ref.id), []).append(ref)
+            self._fold = kept = _Fold(mark, view, steps, attempts)
+        return kept
+
+
+def local_time(time: int) -> datetime:
+    """`time` (µs since 1970) as Metaflow's client tells times: local, without a zone."""
+    return datetime.fromtimestamp(time / 1e6)

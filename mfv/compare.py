@@ -1,0 +1,64 @@
+"""Introduces runs to comparison: what `mfv.diff` looks at, gathered from a repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mfv.diff.code import needed_blobs
+from mfv.diff.runs import RunDiff, Side, StepFacts, diff_runs
+from mfv.errors import CorruptError
+from mfv.ids import BlobId
+from mfv.manifest.artifact import Artifact
+from mfv.manifest.records import Task
+from mfv.repo.view import RunView
+
+
+def compare(before: RunView, after: RunView) -> RunDiff:
+    """What changed from one run to another. Unpickles nothing."""
+    old, new = side_of(before), side_of(after)
+    contents = {}
+    for blob in needed_blobs(old.tree, new.tree):
+        for run in (before, after):
+            try:
+                contents[blob] = bytes(run.repository.database.read_blob(BlobId(blob)))
+            except CorruptError:
+                continue  # told as a file that cannot be compared by lines
+            break
+    return diff_runs(old, new, contents)
+
+
+def side_of(run: RunView) -> Side:
+    """One run as a comparison sees it."""
+    return Side(
+        name=run.name,
+        status=run.status,
+        parameters=run.parameters,
+        constants=run.constants,
+        metrics=run.metrics,
+        artifacts=dict(_made(run)),
+        tree=run.tree,
+        environment=run.environment,
+        git=run.opening.git,
+        steps={name: _facts(run, name) for name in run.steps()},
+        tags=run.tags,
+    )
+
+
+def _made(run: RunView) -> Iterator[tuple[str, Artifact]]:
+    """Every artifact under the step that made it: not where it was only handed on."""
+    for step in run.steps():
+        for task in run.tasks(step):
+            for artifact in task.artifacts:
+                if artifact.name not in task.inherited:
+                    yield f"{_place(task)}/{artifact.name}", artifact
+
+
+def _place(task: Task) -> str:
+    """`train`, or `train[2]` for a task of a foreach."""
+    return task.step + "".join(f"[{split.index}]" for split in task.splits)
+
+
+def _facts(run: RunView, step: str) -> StepFacts:
+    refs = run.step(step)
+    seconds = (max(ref.ended for ref in refs) - min(ref.started for ref in refs)) / 1e6
+    return StepFacts(len(refs), sum(ref.status == "failed" for ref in refs), seconds)

@@ -1,0 +1,1 @@
+"""PURE: two values in, one value out. No input or output, no printing; rendered elsewhere."""

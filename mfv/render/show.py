@@ -1,0 +1,322 @@
+"""`mfv show`: a run, a step, a task, an artifact, each on about one screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mfv.manifest.artifact import SCALAR, Artifact
+from mfv.manifest.records import Environment, Failure, Opening, Task, TaskRef
+from mfv.render.runs import parameter_text, run_json, status_text, values_json
+from mfv.render.shown import ShownRun
+from mfv.render.terminal import Paint
+from mfv.render.text import cut, escape, pad, table
+from mfv.render.units import age, count, date, duration, size
+from mfv.render.values import artifact_json, kind_text, scalar_text, value_text
+
+
+def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> str:
+    """A run: how it went, what it was given, what it made. `last`: the task that ended it."""
+    opening = run.opening
+    when = f"{date(run.started)}, {age(time.time() - run.started / 1e6)}"
+    facts = [
+        ("status", f"{status_text(run.status, paint)} in {duration(run.seconds)}"),
+        ("started", when),
+        ("tags", " ".join(escape(tag) for tag in run.tags)),
+        ("by", escape(f"{opening.user}@{opening.host}")),
+        ("command", escape(" ".join(opening.argv))),
+        ("code", _code_text(run, opening)),
+        ("version", escape(opening.version or "")),
+        ("environment", _environment_text(run.environment)),
+        ("cloned from", escape(opening.cloned_from or "")),
+    ]
+    title = paint(f"run {escape(run.name)}", "bold")
+    blocks = [[f"{title}  {run.run_id or '(open)'}", *_facts(facts, width)]]
+    blocks.append(_named("parameters", run.parameters.values(), width, paint))
+    blocks.append(_named("metrics", run.metrics.values(), width, paint))
+    blocks.append(_steps(run, width, paint))
+    if last is not None:
+        shown = [a for a in last.artifacts if not a.is_number and not a.name.startswith("_")]
+        title = f"artifacts of {escape(last.pathspec)}"
+        blocks.append(_artifacts(title, shown, width, paint))
+    manifest = run.manifest
+    if manifest is not None and manifest.failure is not None:
+        blocks.append(_failure(manifest.failure, manifest.failed_step or "", paint))
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def step_text(run: ShownRun, step: str, *, width: int, paint: Paint) -> str:
+    """A step: its tasks, newest attempts."""
+    rows = [("task", "status", "duration", "memory", "", "metrics")]
+    for task in run.tasks(step):
+        rows.append(
+            (
+                str(task.id),
+                task.status,
+                duration((task.ended - task.started) / 1e6),
+                size(task.peak_memory),
+                escape(_split_text(task)),
+                "  ".join(
+                    f"{escape(a.name)} {scalar_text(a)}"
+                    for a in task.artifacts
+                    if a.is_number and a.name not in task.inherited
+                ),
+            )
+        )
+    title = paint(f"step {escape(run.name)}/{escape(step)}", "bold")
+    doc = next((node.doc for node in run.opening.graph if node.name == step), "")
+    lines = [title, *(f"  {escape(line)}" for line in doc.strip().splitlines()[:3])]
+    body = [f"  {line}" for line in table(rows, width=width - 2, right=frozenset({2, 3}))]
+    return "\n".join([*lines, paint(body[0], "dim"), *body[1:]])
+
+
+def task_text(task: Task, inputs: Sequence[Artifact], *, width: int, paint: Paint) -> str:
+    """A task: how it went, and every artifact. `inputs`: parameters and constants."""
+    facts = [
+        ("status", status_text(task.status, paint)),
+        ("started", date(task.started)),
+        ("duration", duration((task.ended - task.started) / 1e6)),
+        ("attempt", str(task.attempt) if task.attempt else ""),
+        ("item", escape(_split_text(task))),
+        ("after", ", ".join(map(str, task.parents))),
+        ("cpu", duration(task.cpu)),
+        ("memory", f"{size(task.peak_memory)} at most"),
+        ("exit", _exit_text(task)),
+        ("output", _output_text(task)),
+    ]
+    blocks = [[paint(f"task {escape(task.pathspec)}", "bold"), *_facts(facts, width)]]
+    own = [a for a in task.artifacts if a.name not in task.inherited]
+    passed = [a for a in task.artifacts if a.name in task.inherited]
+    blocks.append(_artifacts("artifacts", own, width, paint))
+    blocks.append(_artifacts("handed on unchanged", passed, width, paint))
+    blocks.append(_artifacts("parameters and constants", inputs, width, paint))
+    if task.dropped:
+        lines = [f"  {escape(why)}" for _, why in task.dropped]
+        blocks.append([paint("not stored", "bold", "yellow"), *lines])
+    if task.failure is not None:
+        blocks.append(_failure(task.failure, task.step, paint))
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def artifact_text(where: str, artifact: Artifact, *, width: int, paint: Paint) -> str:
+    """An artifact from its record alone; nothing is loaded."""
+    summary = artifact.summary
+    facts = [
+        ("type", escape(artifact.type)),
+        ("what", kind_text(artifact)),
+        ("value", value_text(artifact, max(20, width - 14))),
+        ("size", size(artifact.size)),
+        ("id", artifact.id.hex()),
+    ]
+    lines = [paint(f"artifact {escape(where)}", "bold"), *_facts(facts, width)]
+    if summary.columns:
+        rows = [(escape(column.name), escape(column.kind)) for column in summary.columns]
+        lines += ["", *(f"  {line}" for line in table(rows, width=width - 2))]
+    if artifact.frames:
+        lines += ["", paint("frames", "bold")]
+        lines += [
+            f"  {frame.id}  {pad(size(frame.size), 8, right=True)}" for frame in artifact.frames
+        ]
+    if artifact.serializer != SCALAR:
+        how = "--load" if artifact.serializer == "pickle5" else ""
+        lines += ["", paint(f"`mfv cat {how} {escape(where)}`".replace("  ", " "), "dim")]
+    return "\n".join(lines)
+
+
+def code_text(run: ShownRun, *, width: int, paint: Paint) -> str:
+    """The files of a run's code snapshot, and those that were left out."""
+    files = run.tree.files
+    rows = [(f"{file.mode:o}", size(file.size), file_name(file.path)) for file in files]
+    title = (
+        f"code of {escape(run.name)}: {count(len(files), 'file')}, tree {run.opening.tree.hex()}"
+    )
+    lines = [paint(title, "bold")]
+    lines += [f"  {line}" for line in table(rows, width=width - 2, right=frozenset({1}))]
+    if run.opening.left_out:
+        lines += ["", paint("left out", "bold", "yellow")]
+        left = [(size(f.size), escape(f.path), escape(f.reason)) for f in run.opening.left_out]
+        lines += [f"  {line}" for line in table(left, width=width - 2, right=frozenset({0}))]
+    return "\n".join(lines)
+
+
+def environment_text(run: ShownRun, *, width: int, paint: Paint) -> str:
+    """The machine and the packages of a run."""
+    environment = run.environment
+    facts = [
+        ("python", f"{environment.python} ({environment.implementation})"),
+        ("system", f"{environment.system} {environment.release} {environment.machine}"),
+        ("libc", environment.libc),
+        ("cpu", f"{environment.cpu_count} x {environment.cpu}"),
+        ("memory", size(environment.memory)),
+        ("gpu", ", ".join(environment.gpus)),
+    ]
+    lines = [paint(f"environment of {escape(run.name)}", "bold")]
+    lines += _facts([(name, escape(text)) for name, text in facts], width)
+    variables = [(escape(name), escape(value)) for name, value in run.opening.variables]
+    if variables:
+        lines += ["", paint("variables", "bold")]
+        lines += [f"  {line}" for line in table(variables, width=width - 2)]
+    packages = [(escape(p.name), escape(p.version)) for p in environment.packages]
+    if packages:
+        lines += ["", paint(count(len(packages), "package"), "bold")]
+        lines += [f"  {line}" for line in table(packages, width=width - 2)]
+    return "\n".join(lines)
+
+
+def show_json(run: ShownRun) -> dict[str, Any]:
+    """A run for `--json`, with its steps and inputs."""
+    opening = run.opening
+    found = run_json(run)
+    found["constants"] = values_json(run.constants)
+    found["command"] = list(opening.argv)
+    found["script"] = opening.script
+    found["cloned_from"] = opening.cloned_from
+    found["mfv"] = opening.mfv
+    found["steps"] = {
+        name: [
+            {
+                "task": ref.id,
+                "attempt": ref.attempt,
+                "status": ref.status,
+                "started": ref.started,
+                "ended": ref.ended,
+            }
+            for ref in refs
+        ]
+        for name, refs in run.steps().items()
+    }
+    manifest = run.manifest
+    failure = None if manifest is None or manifest.failure is None else manifest.failure
+    found["failure"] = None if failure is None else _failure_json(failure)
+    return found
+
+
+def task_json(task: Task, inputs: Sequence[Artifact]) -> dict[str, Any]:
+    """A task for `--json`."""
+    return {
+        "task": task.pathspec,
+        "status": task.status,
+        "attempt": task.attempt,
+        "started": task.started,
+        "ended": task.ended,
+        "parents": list(task.parents),
+        "foreach": [
+            {
+                "step": s.step,
+                "variable": s.variable,
+                "index": s.index,
+                "total": s.total,
+                "value": s.value,
+            }
+            for s in task.splits
+        ],
+        "cpu": task.cpu,
+        "peak_memory": task.peak_memory,
+        "exit_code": task.exit_code,
+        "signal": task.signal,
+        "inputs": [artifact_json(artifact) for artifact in inputs],
+        "artifacts": [artifact_json(artifact) for artifact in task.artifacts],
+        "inherited": list(task.inherited),
+        "not_stored": dict(task.dropped),
+        "failure": None if task.failure is None else _failure_json(task.failure),
+    }
+
+
+def file_name(path: bytes) -> str:
+    """A path out of a snapshot, safe to print."""
+    return escape(path.decode("utf-8", "surrogateescape"))
+
+
+def _failure_json(failure: Failure) -> dict[str, str]:
+    return {"type": failure.type, "message": failure.message, "traceback": failure.traceback}
+
+
+def _facts(facts: Iterable[tuple[str, str]], width: int) -> list[str]:
+    # Colours take no columns, so a coloured value is not cut: those values are short.
+    return [
+        f"  {pad(name, 12)} {text if chr(27) in text else cut(text, max(20, width - 15))}"
+        for name, text in facts
+        if text
+    ]
+
+
+def _named(title: str, artifacts: Iterable[Artifact], width: int, paint: Paint) -> list[str]:
+    rows = [(escape(a.name), parameter_text(a)) for a in artifacts]
+    if not rows:
+        return []
+    return [paint(title, "bold"), *(f"  {line}" for line in table(rows, width=width - 2))]
+
+
+def _artifacts(title: str, artifacts: Iterable[Artifact], width: int, paint: Paint) -> list[str]:
+    rows = [(escape(a.name), kind_text(a), size(a.size), value_text(a, 60)) for a in artifacts]
+    if not rows:
+        return []
+    lines = table(rows, width=width - 2, right=frozenset({2}), shrink=3)
+    return [paint(title, "bold"), *(f"  {line}" for line in lines)]
+
+
+def _steps(run: ShownRun, width: int, paint: Paint) -> list[str]:
+    rows = [_step_row(name, refs) for name, refs in run.steps().items()]
+    if not rows:
+        return []
+    lines = table(rows, width=width - 2, right=frozenset({2}))
+    return [paint("steps", "bold"), *(f"  {line}" for line in lines)]
+
+
+def _step_row(name: str, refs: Sequence[TaskRef]) -> tuple[str, ...]:
+    failed = sum(ref.status == "failed" for ref in refs)
+    seconds = (max(ref.ended for ref in refs) - min(ref.started for ref in refs)) / 1e6
+    ids = str(refs[0].id) if len(refs) == 1 else f"{refs[0].id}-{refs[-1].id}"
+    state = "ok" if not failed else f"{failed} failed"
+    return escape(name), count(len(refs), "task"), duration(seconds), state, f"id {ids}"
+
+
+def _failure(failure: Failure, step: str, paint: Paint) -> list[str]:
+    text = failure.traceback or f"{failure.type}: {failure.message}"
+    lines = [f"  {escape(line)}" for line in text.rstrip().splitlines()]
+    return [paint(f"failed in {escape(step)}", "bold", "red"), *lines]
+
+
+def _split_text(task: Task) -> str:
+    return " / ".join(f"{s.variable}[{s.index}] = {s.value}" for s in task.splits)
+
+
+def _exit_text(task: Task) -> str:
+    if task.signal:
+        return f"signal {task.signal}"
+    return f"code {task.exit_code}" if task.exit_code else ""
+
+
+def _output_text(task: Task) -> str:
+    parts = []
+    if task.stdout.lines:
+        parts.append(f"{count(task.stdout.lines, 'line')} on stdout")
+    if task.stderr.lines:
+        parts.append(f"{count(task.stderr.lines, 'line')} on stderr")
+    return ", ".join(parts) + (f" (`mfv logs {escape(task.pathspec)}`)" if parts else "")
+
+
+def _code_text(run: ShownRun, opening: Opening) -> str:
+    text = f"{escape(opening.script)} in tree {opening.tree.hex()[:8]}"
+    text += f" ({count(len(run.tree.files), 'file')}"
+    if opening.left_out:
+        text += f", {len(opening.left_out)} left out"
+    text += ")"
+    git = opening.git
+    if git is not None and git.commit is not None:
+        text += f", git {git.commit[:8]}"
+        if git.branch:
+            text += f" on {escape(git.branch)}"
+        if git.dirty:
+            text += f", dirty: {count(len(git.changed), 'file')}"
+    return text
+
+
+def _environment_text(environment: Environment) -> str:
+    text = (
+        f"Python {environment.python}, {count(len(environment.packages), 'package')}, "
+        f"{environment.system} {environment.machine}, {environment.cpu_count} cores, "
+        f"{size(environment.memory)}"
+    )
+    return escape(text + "".join(f", {gpu}" for gpu in environment.gpus))

@@ -1,0 +1,58 @@
+"""Cutting: nothing lost, the same cuts for the same bytes, and pieces of bounded size."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mfv.odb.chunker import LARGEST, SMALLEST, cut
+
+
+def seeded(seed: int, size: int) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+blobs = st.one_of(
+    st.binary(max_size=200),
+    st.builds(seeded, st.integers(0, 99), st.integers(0, 1_200_000)),
+    st.builds(
+        lambda byte, size: bytes([byte]) * size, st.integers(0, 255), st.integers(0, 900_000)
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(blobs)
+def test_the_pieces_joined_are_the_input_and_of_bounded_size(data: bytes) -> None:
+    pieces = list(cut(memoryview(data)))
+    assert b"".join(pieces) == data
+    assert all(0 < len(piece) <= LARGEST for piece in pieces)
+    assert all(len(piece) >= SMALLEST for piece in pieces[:-1])
+
+
+@settings(max_examples=20, deadline=None)
+@given(blobs)
+def test_the_same_bytes_are_cut_alike_whatever_holds_them(data: bytes) -> None:
+    one = [len(piece) for piece in cut(memoryview(data))]
+    other = [len(piece) for piece in cut(memoryview(bytearray(b"x" + data))[1:])]
+    assert one == other
+
+
+def test_nothing_is_cut_from_nothing() -> None:
+    assert list(cut(memoryview(b""))) == []
+
+
+def test_the_pieces_are_views_and_not_copies() -> None:
+    data = bytearray(seeded(1, 500_000))
+    pieces = list(cut(memoryview(data)))
+    data[0] ^= 0xFF
+    assert pieces[0][0] == data[0]
+
+
+def test_a_byte_put_in_at_the_front_leaves_most_pieces_as_they_were() -> None:
+    data = seeded(2, 4 << 20)
+    before = {bytes(piece) for piece in cut(memoryview(data))}
+    after = {bytes(piece) for piece in cut(memoryview(b"!" + data))}
+    assert len(before & after) > 0.8 * len(before)
