@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from mfv.client import Run as Run
     from mfv.client import Step as Step
     from mfv.client import Task as Task
+    from mfv.client import default_metadata as default_metadata
     from mfv.client import default_namespace as default_namespace
+    from mfv.client import get_metadata as get_metadata
     from mfv.client import get_namespace as get_namespace
+    from mfv.client import metadata as metadata
     from mfv.client import namespace as namespace
     from mfv.flow.current import current as current
     from mfv.flow.parameters import JSONType as JSONType
@@ -30,8 +33,11 @@ _WHERE = {
     "Run": "mfv.client",
     "Step": "mfv.client",
     "Task": "mfv.client",
+    "default_metadata": "mfv.client",
     "default_namespace": "mfv.client",
+    "get_metadata": "mfv.client",
     "get_namespace": "mfv.client",
+    "metadata": "mfv.client",
     "namespace": "mfv.client",
     "current": "mfv.flow.current",
     "FlowSpec": "mfv.flow.spec",

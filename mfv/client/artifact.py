@@ -1,11 +1,9 @@
-"""Artifacts: one value that a task left, and the bundle of all of them."""
+"""Artifacts: one value that a task left."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-
-from mfv.client.taskref import origin_of
 
 from mfv.client.base import RunPart
 from mfv.client.rundata import local_time
@@ -19,14 +17,13 @@ class DataArtifact(RunPart):
     _DEPTH = 5
     _FORM = "DataArtifact('FlowName/RunID/StepName/TaskID/ArtifactName')"
 
-    _artifact: Artifact | None = None
     _ref: TaskRef
     _record: Task
+    _artifact: Artifact
 
     def __init__(self, pathspec: str, attempt: int | None = None) -> None:
-        """The artifact at `pathspec`, of the newest attempt unless `attempt` says which."""
-        self._attempt_wanted = attempt
-        super().__init__(pathspec)
+        """The artifact at `pathspec`, of the newest finished attempt unless `attempt` is given."""
+        self._open(pathspec, attempt)
 
     @property
     def data(self) -> Any:
@@ -35,21 +32,21 @@ class DataArtifact(RunPart):
         This is what unpickles, and so runs what the pickle names. Raises CorruptError, or
         LoadError where the value needs something that is not installed here.
         """
-        return self._run_data.load(self._found)
+        return self._run_data.load(self._artifact)
 
     @property
     def size(self) -> int:
         """Bytes of the value as serialized."""
-        return self._found.size
+        return self._artifact.size
 
     @property
     def sha(self) -> str:
-        """The id of the value: equal for equal stored bytes, whatever run they are of."""
-        return str(self._found.id)
+        """The id of the value in hex: equal for values stored as equal bytes, in any run."""
+        return str(self._artifact.id)
 
     @property
     def created_at(self) -> datetime:
-        """When its task finished, for then it was stored."""
+        """When it was stored: as its task finished."""
         return local_time(self._ref.ended)
 
     @property
@@ -59,10 +56,11 @@ class DataArtifact(RunPart):
 
     @property
     def origin_pathspec(self) -> str | None:
-        origin = origin_of(self._record, self._path)
+        origin = self._run_data.origin(self._record)
         return None if origin is None else f"{origin}/{self.id}"
 
-    @property
-    def _found(self) -> Artifact:
-        assert self._artifact is not None
-        return self._artifact
+    def _look_up(self) -> None:
+        data = self._run_data
+        self._ref = data.find_task(self._path[2], self._path[3], self._attempt)
+        self._record = data.record(self._ref)
+        self._artifact = data.find_artifact(self._record, self.id)

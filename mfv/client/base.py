@@ -13,8 +13,9 @@ from mfv.client.errors import (
 )
 from mfv.client.namespaces import get_namespace
 from mfv.client.place import Place, open_place
-from mfv.client.rundata import RunData
+from mfv.client.rundata import RunData, as_number
 from mfv.errors import CorruptError, did_you_mean
+from mfv.repo.names import RunState
 
 Child = TypeVar("Child", bound="MetaflowObject")
 
@@ -41,8 +42,7 @@ class MetaflowObject:
         Raises MetaflowInvalidPathspec, MetaflowNotFound with near names, or
         MetaflowNamespaceMismatch where it is not in the namespace that is chosen.
         """
-        self._attach(open_place(), self._split(pathspec), None, get_namespace())
-        self._check_namespace()
+        self._open(pathspec, None)
 
     @property
     def id(self) -> str:
@@ -66,6 +66,7 @@ class MetaflowObject:
             return None
         cls = self._BY_DEPTH[self._DEPTH - 1]
         found = cls.__new__(cls)
+        self._hand_down(found)
         # Tasks and their artifacts have attempts, and nothing above them.
         attempt = self._attempt if self._DEPTH == 5 else None
         found._attach(self._place, self._path[:-1], attempt, self._namespace)
@@ -120,6 +121,10 @@ class MetaflowObject:
     def _identity(self) -> tuple[object, ...]:
         return (type(self), self._path, self._attempt, self._place.repository.format.repository)
 
+    def _open(self, pathspec: str, attempt: int | None) -> None:
+        self._attach(open_place(), self._split(pathspec), attempt, get_namespace())
+        self._check_namespace()
+
     @classmethod
     def _split(cls, pathspec: str) -> tuple[str, ...]:
         # The name of an artifact is the only part that may have a slash.
@@ -155,8 +160,8 @@ class MetaflowObject:
         found._attach(self._place, (*self._path, name), self._attempt, self._namespace)
         return found
 
-    def _hand_down(self, child: MetaflowObject) -> None:
-        """Gives `child` what it would else have to look up."""
+    def _hand_down(self, other: MetaflowObject) -> None:
+        """Gives a child or the parent what it would else have to look up."""
 
     def _item(self, cls: type[Child], name: object) -> Child:
         """For `self[name]`: the child; MetaflowKeyError, or MetaflowNamespaceMismatch."""
@@ -195,9 +200,9 @@ class RunPart(MetaflowObject):
             self._data = find_run_data(self._place, *self._path[:2])
         return self._data
 
-    def _hand_down(self, child: MetaflowObject) -> None:
-        if isinstance(child, RunPart):
-            child._data = self._data
+    def _hand_down(self, other: MetaflowObject) -> None:
+        if isinstance(other, RunPart):
+            other._data = self._data
 
     def _is_in(self, namespace: str | None) -> bool:
         return namespace is None or self._run_data.bears(namespace)
@@ -208,19 +213,23 @@ class RunPart(MetaflowObject):
 
 def find_run_data(place: Place, flow: str, number: str) -> RunData:
     """The run of that flow and number; MetaflowNotFound with near names."""
-    state = place.state()
-    numbers = state.runs.get(flow)
-    if not numbers:
-        hint = did_you_mean(flow, state.runs) or "`mfv log` lists the runs"
-        raise MetaflowNotFound(f"there is no flow {flow!r}", hint=hint)
-    is_number = number.isascii() and number.isdecimal() and number == str(int(number))
-    run = state.find(flow, int(number)) if is_number else None
-    if run is None:
-        first, last = min(numbers), max(numbers)
-        raise MetaflowNotFound(
-            f"{flow} has no run {number!r}", hint=f"its runs are {first} to {last}"
-        )
-    return RunData(place, run)
+    with place.lock:
+        runs = flow_runs(place, flow)
+        run = runs.get(as_number(number))
+        if run is not None:
+            return RunData(place, run)
+        first, last = min(runs), max(runs)
+    raise MetaflowNotFound(f"{flow} has no run {number!r}", hint=f"its runs are {first} to {last}")
+
+
+def flow_runs(place: Place, flow: str) -> dict[int, RunState]:
+    """The runs of a flow by number, never none; MetaflowNotFound with near names."""
+    with place.lock:
+        known = place.state().runs
+        if known.get(flow):
+            return dict(known[flow])
+        hint = did_you_mean(flow, known) or "`mfv log` lists the runs"
+    raise MetaflowNotFound(f"there is no flow {flow!r}", hint=hint)
 
 
 def is_listed(data: RunData, namespace: str | None) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mfv.client.errors import MetaflowNotFound
 from mfv.client.place import Place
+from mfv.errors import did_you_mean
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Environment, Log, Opening, Task, TaskRef, Tree
 from mfv.repo.logs import Line, read_lines
@@ -42,6 +43,7 @@ class RunData:
         self.name = state.name
         self._fold: _Fold | None = None
         self._records: dict[bytes, Task] = {}
+        self._artifacts: dict[tuple[str, int, int], dict[str, Artifact]] = {}
         self._system_tags: dict[str, str] = {}
 
     @property
@@ -74,6 +76,13 @@ class RunData:
         with self.place.lock:
             return self._now().view.tree
 
+    def info(self) -> dict[str, Any]:
+        """What was around the run."""
+        from mfv.repo.info import info_of
+
+        with self.place.lock:
+            return info_of(self._now().view)
+
     @property
     def created(self) -> int:
         """µs since 1970."""
@@ -91,6 +100,43 @@ class RunData:
         with self.place.lock:
             return self._now().attempts.get((step, task), [])
 
+    def find_task(self, step: str, task: str, attempt: int | None) -> TaskRef:
+        """The newest finished attempt of a task, or the one asked for.
+
+        Raises MetaflowNotFound, which names the steps, the tasks or the attempts that there are.
+        """
+        place = f"{self.name}/{step}"
+        ids = self.step(step)
+        attempts = self.attempts(step, as_number(task))
+        if not attempts:
+            some = ", ".join(map(str, ids[:20]))
+            raise MetaflowNotFound(f"{place} has no task {task!r}", hint=f"its tasks are {some}")
+        if attempt is None:
+            return attempts[-1]
+        for ref in attempts:
+            if ref.attempt == attempt:
+                return ref
+        some = ", ".join(str(ref.attempt) for ref in attempts)
+        raise MetaflowNotFound(
+            f"{place}/{task} has no attempt {attempt!r}", hint=f"its attempts are {some}"
+        )
+
+    def step(self, step: str) -> Sequence[int]:
+        """The ids of a step's finished tasks; MetaflowNotFound if there are none."""
+        if step == PARAMETERS:
+            return [0]
+        steps = self.steps()
+        if step in steps:
+            return steps[step]
+        known = [node.name for node in self.opening.graph]
+        if step in known:
+            raise MetaflowNotFound(
+                f"step {step!r} of {self.name} has no finished task",
+                hint=f"the run is {self.status}; it has {', '.join(steps) or 'no finished step'}",
+            )
+        hint = did_you_mean(step, known) or f"its steps are {', '.join(known)}"
+        raise MetaflowNotFound(f"{self.name} has no step {step!r}", hint=hint)
+
     def record(self, ref: TaskRef) -> Task:
         """The record of one attempt."""
         if ref.step == PARAMETERS:
@@ -102,10 +148,31 @@ class RunData:
 
     def artifacts(self, task: Task) -> dict[str, Artifact]:
         """The artifacts of a task by name: its own, then the run's constants and parameters."""
+        key = (task.step, task.id, task.attempt)
         with self.place.lock:
-            own = {artifact.name: artifact for artifact in task.artifacts}
-            shared = {a.name: a for a in self._now().view.all_artifacts(task)}
-            return {**own, **{name: shared[name] for name in shared if name not in own}}
+            if key not in self._artifacts:
+                found = {artifact.name: artifact for artifact in task.artifacts}
+                for artifact in self._now().view.all_artifacts(task):
+                    found.setdefault(artifact.name, artifact)
+                self._artifacts[key] = found
+            return self._artifacts[key]
+
+    def find_artifact(self, task: Task, name: str) -> Artifact:
+        """One artifact of a task; MetaflowNotFound, which says if it could not be stored."""
+        found = self.artifacts(task)
+        if name in found:
+            return found[name]
+        place = f"{self.name}/{task.step}/{task.id}"
+        dropped = dict(task.dropped)
+        if name in dropped:
+            raise MetaflowNotFound(f"{name!r} of {place} was not stored: {dropped[name]}")
+        hint = did_you_mean(name, found) or f"it has {', '.join(found) or 'none at all'}"
+        raise MetaflowNotFound(f"{place} has no artifact {name!r}", hint=hint)
+
+    def origin(self, task: Task) -> str | None:
+        """The pathspec of the task that a resumed run took this one from by reference."""
+        same = (task.flow, task.run) == (self.flow, self.number)
+        return None if same else task.pathspec
 
     def load(self, artifact: Artifact) -> object:
         """The value of an artifact, every byte verified. Unpickles."""
@@ -183,6 +250,12 @@ class RunData:
                 attempts.setdefault((ref.step, ref.id), []).append(ref)
             self._fold = kept = _Fold(mark, view, steps, attempts)
         return kept
+
+
+def as_number(text: str) -> int:
+    """The number that `text` spells as ids are spelled; -1, which no id is, if it spells none."""
+    short = text.isascii() and text.isdecimal() and len(text) < 20
+    return int(text) if short and str(int(text)) == text else -1
 
 
 def local_time(time: int) -> datetime:

@@ -72,6 +72,9 @@ def load(database: Database, artifact: Artifact) -> object:
             f"artifact {artifact.name!r} is written with {artifact.serializer!r}",
             hint="install a newer mfv-store to read it",
         )
+    count = len(artifact.frames)
+    if count == 0 or (count > 1 and artifact.serializer != PICKLE):
+        raise CorruptError(f"{artifact.name!r} has {count} frames, and cannot have so many")
     frames = [database.read_blob(frame.id) for frame in artifact.frames]
     for frame, data in zip(artifact.frames, frames, strict=True):
         if len(data) != frame.size:
@@ -80,8 +83,12 @@ def load(database: Database, artifact: Artifact) -> object:
         from mfv.serde.pickle5 import load as unpickle
 
         return unpickle(frames)
-    (data,) = frames
-    return bytes(data) if artifact.serializer == BYTES else str(data, "utf-8")
+    if artifact.serializer == BYTES:
+        return bytes(frames[0])
+    try:
+        return str(frames[0], "utf-8")
+    except UnicodeDecodeError:
+        raise CorruptError(f"{artifact.name!r} is recorded as text and is none") from None
 
 
 def _serialize(name: str, value: object) -> tuple[str, list[Buffer]]:

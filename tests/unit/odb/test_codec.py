@@ -1,4 +1,4 @@
-"""Codecs: raw where nothing is saved, zstd where it pays, and no frame that is more than it says."""
+"""Codecs: raw where nothing is saved, zstd where it pays, and no frame larger than it says."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import random
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from mfv.errors import CorruptError, FormatTooNewError
 from mfv.ids import BlobId, ChunkId, PackId, TaskId, TreeId
+from mfv.odb.codec import Codec
 from mfv.odb.database import Database
 from mfv.odb.packindex import key_of, list_packs, read_index
 from mfv.odb.writer import PARCEL_LIMIT, Outcome, Writer
@@ -142,10 +144,8 @@ def test_a_blob_moved_to_another_pack_under_a_reader_is_found_there(data: bytes)
     (receipt,) = stored(backend, data).receipts
     database = Database(backend)
     database.read_blob(BlobId.of(data))
-    old = backend.get(key_of(receipt.pack))
     backend.delete(key_of(receipt.pack))
     stored(backend, data)
-    assert old
     assert database.read_blob(BlobId.of(data)) == data
 
 
@@ -342,13 +342,12 @@ def test_a_flipped_bit_at_any_byte_of_a_pack_is_found_or_harms_nothing() -> None
             found += 1
         if not found:
             harmless.append(at)
-    padding = set(range(len(whole)))
     backend.put(key, [whole])
     records = read_index(backend, receipt.pack)
+    raw = {at for r in records if r.codec == Codec.RAW for at in range(r.offset, r.offset + r.size)}
     end = len(whole) - 64 - 64 * len(records)
-    for one in records:
-        padding -= set(range(one.offset, one.offset + one.stored))
-    assert set(harmless) <= padding & set(range(64, end))
+    # Left are the zeros between objects, and bits to which zstd gives no meaning.
+    assert set(harmless) <= set(range(64, end)) - raw
 
 
 def test_a_pack_of_a_newer_version_is_named_where_something_is_not_found_elsewhere() -> None:
@@ -368,15 +367,13 @@ def test_a_large_raw_blob_is_mapped_writable_and_never_written_back(tmp_path: Pa
     data = os.urandom(3 << 20)
     (receipt,) = stored(backend, b"before it", data).receipts
     on_disk = backend.get(key_of(receipt.pack))
-    counting = CountingBackend(backend)
     database = Database(backend)
     one, other = database.read_blob(BlobId.of(data)), database.read_blob(BlobId.of(data))
     one[:4] = b"mine"
     assert other == data
     assert bytes(one[4:]) == data[4:]
     assert backend.get(key_of(receipt.pack)) == on_disk
-    assert isinstance(one.obj, bytes | bytearray) is False
-    assert Database(counting).read_blob(BlobId.of(data)) == data
+    assert isinstance(one.obj, mmap.mmap)
 
 
 def test_a_large_raw_blob_starts_at_a_multiple_of_64_bytes(tmp_path: Path) -> None:
