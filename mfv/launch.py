@@ -20,10 +20,11 @@ from mfv.capture.listing import NESTED_CLONE
 from mfv.capture.secrets import is_secret_name
 from mfv.errors import FlowError, MfvError, StorageError, UnpicklableError
 from mfv.flow.engine import Ending, Engine, Outcome, Output, StoreAgainError
-from mfv.flow.graph import Graph, Kind, read_graph
+from mfv.flow.graph import Graph, read_graph
 from mfv.flow.lint import check
 from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
+from mfv.flow.source import Kind
 from mfv.flow.spec import FlowSpec, constants_of
 from mfv.flow.task import Attempt, FlowRun, Saved
 from mfv.flow.workers import TaskServer, receive, send

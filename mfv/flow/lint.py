@@ -10,7 +10,8 @@ import re
 from typing import NoReturn
 
 from mfv.errors import FlowError, did_you_mean
-from mfv.flow.graph import Graph, Kind, Node, Way, arrivals
+from mfv.flow.graph import Graph, Node, Way, arrivals
+from mfv.flow.source import Kind
 
 # The flow has attributes of these names itself.
 RESERVED = frozenset({"name", "next", "input", "index", "cmd"})

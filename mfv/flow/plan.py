@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from mfv.flow.graph import Graph, Kind
+from mfv.flow.graph import Graph
 from mfv.flow.order import Frame, Order, Transition
+from mfv.flow.source import Kind
 from mfv.manifest.records import TaskRef
 
 
