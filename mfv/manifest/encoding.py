@@ -18,6 +18,8 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 LARGEST = 64 * 1024 * 1024  # bytes of one record
 
+_MAP_16 = b"\xde\x00"  # and the count in one more byte
+
 _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[type[msgspec.Struct], msgspec.msgpack.Decoder[msgspec.Struct]] = {}
 _defaults: dict[type[msgspec.Struct], dict[str, object]] = {}
@@ -25,7 +27,12 @@ _defaults: dict[type[msgspec.Struct], dict[str, object]] = {}
 
 def encode(record: msgspec.Struct) -> bytes:
     """The canonical bytes of `record`."""
-    return _encoder.encode(_settled(record))
+    data = _encoder.encode(_settled(record))
+    # msgspec sizes a map's header for all fields of the record, also those that it leaves out.
+    # Written so, one more field than 15 would change the bytes of every older record.
+    if data[:2] == _MAP_16 and data[2] < 16:
+        data = bytes((0x80 | data[2],)) + data[3:]
+    return data
 
 
 def decode(kind: type[R], data: bytes) -> R:
@@ -37,7 +44,7 @@ def decode(kind: type[R], data: bytes) -> R:
         decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
     try:
         record = decoder.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptError(f"a {kind.__name__} record cannot be read: {error}") from None
     if encode(record) != data:
         raise CorruptError(f"a {kind.__name__} record is not in canonical form")

@@ -226,7 +226,7 @@ def read_checkpoint(backend: Backend, number: int) -> State:
         raise CorruptError(f"checkpoint {number} is damaged")
     try:
         state = msgspec.msgpack.decode(body, type=State)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CorruptError(f"checkpoint {number} cannot be read: {error}") from None
     if state.number != number:
         raise CorruptError(f"checkpoint {number} is of entry {state.number}")

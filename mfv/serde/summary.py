@@ -112,13 +112,14 @@ def _array(value: Any) -> Facts:
     if value.dtype.kind not in "biuf" or not 0 < value.size <= _STATISTICS_UP_TO:
         return facts
     numpy = sys.modules["numpy"]
-    low, high, mean, nulls = value.min(), value.max(), value.mean(dtype="f8"), 0
-    if value.dtype.kind == "f" and numpy.isnan(low):
-        good = value[~numpy.isnan(value)]
-        nulls = value.size - good.size
-        if not good.size:
-            return facts._replace(nulls=int(nulls))
-        low, high, mean = good.min(), good.max(), good.mean(dtype="f8")
+    with numpy.errstate(all="ignore"):  # infinities warn in the user's name
+        low, high, mean, nulls = value.min(), value.max(), value.mean(dtype="f8"), 0
+        if value.dtype.kind == "f" and numpy.isnan(low):
+            good = value[~numpy.isnan(value)]
+            nulls = value.size - good.size
+            if not good.size:
+                return facts._replace(nulls=int(nulls))
+            low, high, mean = good.min(), good.max(), good.mean(dtype="f8")
     return facts._replace(low=float(low), high=float(high), mean=float(mean), nulls=int(nulls))
 
 

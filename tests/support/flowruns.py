@@ -78,7 +78,7 @@ if __name__ == "__main__":
     DemoFlow()
 '''
 
-PLAIN = '''
+PLAIN = """
 from mfv import FlowSpec, step
 
 
@@ -95,10 +95,10 @@ class PlainFlow(FlowSpec):
 
 if __name__ == "__main__":
     PlainFlow()
-'''
+"""
 
 # Its step `wait` says in which process it is, and then waits for the file `go`.
-WAITING = '''
+WAITING = """
 import os, time
 from pathlib import Path
 from mfv import FlowSpec, step
@@ -124,7 +124,7 @@ class WaitingFlow(FlowSpec):
 
 if __name__ == "__main__":
     WaitingFlow()
-'''
+"""
 
 FLOWS = {"demo.py": DEMO, "plain.py": PLAIN, "waiting.py": WAITING}
 
