@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import ClassVar, TypeVar
 
@@ -20,7 +21,7 @@ from mfv.repo.names import RunState
 Child = TypeVar("Child", bound="MetaflowObject")
 
 
-class MetaflowObject:
+class MetaflowObject(ABC):
     """A handle on something recorded. It holds names; what they name is read when asked for."""
 
     _DEPTH: ClassVar[int] = 0  # parts of its pathspec
@@ -88,9 +89,9 @@ class MetaflowObject:
         return frozenset()
 
     @property
+    @abstractmethod
     def created_at(self) -> datetime:
         """When it began, in local time and without a zone."""
-        raise NotImplementedError
 
     @property
     def origin_pathspec(self) -> str | None:
@@ -143,11 +144,13 @@ class MetaflowObject:
         self._attempt, self._namespace = attempt, namespace
         self._look_up()
 
+    @abstractmethod
     def _look_up(self) -> None:
-        raise NotImplementedError
+        """Reads what names the object; MetaflowNotFound if it is not there."""
 
+    @abstractmethod
     def _is_in(self, namespace: str | None) -> bool:
-        raise NotImplementedError
+        """Whether it is in `namespace`; None is everything."""
 
     def _check_namespace(self) -> None:
         if self._namespace is not None and not self._is_in(self._namespace):
@@ -160,7 +163,7 @@ class MetaflowObject:
         found._attach(self._place, (*self._path, name), self._attempt, self._namespace)
         return found
 
-    def _hand_down(self, other: MetaflowObject) -> None:
+    def _hand_down(self, other: MetaflowObject) -> None:  # noqa: B027
         """Gives a child or the parent what it would else have to look up."""
 
     def _item(self, cls: type[Child], name: object) -> Child:

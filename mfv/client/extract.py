@@ -28,7 +28,13 @@ def extract(
     is written. `name` is whose code it is.
     """
     paths = check_tree(tree)
-    found = tempfile.TemporaryDirectory(prefix="mfv-code-")
+    try:
+        found = tempfile.TemporaryDirectory(prefix="mfv-code-")
+    except OSError as error:
+        raise StorageError(
+            f"cannot make a temporary folder for the code of {name}: {error}",
+            hint="TMPDIR says where temporary files are made",
+        ) from error
     try:
         _write(name, os.path.realpath(found.name), tree, paths, read, links=links)
     except BaseException:
@@ -61,7 +67,7 @@ def _write(
         raise _refused(name, path, "it is a symlink to no name that there can be") from None
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise StorageError(f"cannot write {path!r} of {name} to {root}: {reason}") from error
+        raise StorageError(f"cannot write {path[:200]!r} of {name} to {root}: {reason}") from error
     for path, file in wanted:
         # Only now, for what one link means may depend on the others.
         if is_link(file) and _leads_out(root, os.path.join(root, path)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 from mfv.client.errors import MetaflowNotFound
 from mfv.errors import NotFoundError
@@ -20,10 +21,15 @@ _SCHEME = "local@"
 
 
 class Place:
-    """One opened repository, and the lock under which its handles read it from any thread."""
+    """One opened repository, whose handles read it under `lock` from any thread.
+
+    The lock is one for all repositories: the decoders below are shared by all of them, and to
+    make one in two threads at a time ends the process.
+    """
+
+    lock: ClassVar = threading.RLock()
 
     def __init__(self, folder: Path) -> None:
-        self.lock = threading.RLock()
         try:
             self.repository = Repository.open(folder, writer=_writer())
         except NotFoundError as error:
@@ -34,6 +40,12 @@ class Place:
         with self.lock:
             return self.repository.state
 
+
+def _renew_lock() -> None:
+    Place.lock = threading.RLock()  # a thread that stayed behind may hold the other one
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 _chosen: Path | None = None
 _opened: tuple[tuple[object, ...], Place] | None = None

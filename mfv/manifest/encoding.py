@@ -8,6 +8,7 @@ field existed stays canonical.
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ LARGEST = 64 * 1024 * 1024  # bytes of one record
 
 _MAP_16 = b"\xde\x00"  # and the count in one more byte
 
+_making_a_decoder = Lock()
 _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[type[msgspec.Struct], msgspec.msgpack.Decoder[msgspec.Struct]] = {}
 _defaults: dict[type[msgspec.Struct], dict[str, object]] = {}
@@ -39,16 +41,22 @@ def decode(kind: type[R], data: bytes) -> R:
     """The record of type `kind` that `data` encodes; CorruptError unless canonical."""
     if len(data) > LARGEST:
         raise CorruptError(f"a record of {len(data)} bytes is larger than any may be")
-    decoder = _decoders.get(kind)
-    if decoder is None:
-        decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
     try:
-        record = decoder.decode(data)
+        record = _decoder(kind).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptError(f"a {kind.__name__} record cannot be read: {error}") from None
     if encode(record) != data:
         raise CorruptError(f"a {kind.__name__} record is not in canonical form")
     return record  # type: ignore[return-value]
+
+
+def _decoder(kind: type[msgspec.Struct]) -> msgspec.msgpack.Decoder[msgspec.Struct]:
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        # msgspec crashes the interpreter where two threads make the decoder of one type at once.
+        with _making_a_decoder:
+            decoder = _decoders.setdefault(kind, msgspec.msgpack.Decoder(kind))
+    return decoder
 
 
 def _settled(record: R) -> R:

@@ -91,11 +91,14 @@ class PackIndex:
 
     def add(self, pack: PackId, records: list[Record]) -> None:
         """Makes the objects of a pack known."""
-        self._loaded.add(pack)
+        if pack in self._loaded:
+            return
         for record in records:
             location = Location(pack, record)
             if self._where.setdefault(record.id, location) is not location:
                 self._copies.setdefault(record.id, []).append(location)
+        # Last, so that another thread never takes a pack for read that is not.
+        self._loaded.add(pack)
 
     def forget(self, gone: set[PackId]) -> None:
         """Drops what was known of packs that must not be relied on any more."""
@@ -108,6 +111,8 @@ class PackIndex:
                     kept.setdefault(pack, []).append(record)
         self._where.clear()
         self._copies.clear()
+        # Those that are gone stay marked as read, or they would come back with the next refresh.
+        self._loaded -= kept.keys()
         for pack, records in kept.items():
             self.add(pack, records)
 
@@ -120,10 +125,10 @@ class PackIndex:
     def _load(self, pack: PackId) -> None:
         if pack in self._loaded:
             return
-        self._loaded.add(pack)
         try:
             self.add(pack, read_index(self._backend, pack))
         except NotFoundError:
-            self._loaded.discard(pack)  # gone, or not yet there
+            return  # gone, or not yet there
         except CorruptError as error:
+            self._loaded.add(pack)
             self.damaged[pack] = error

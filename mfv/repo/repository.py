@@ -125,12 +125,14 @@ class Repository:
                 run = state.find(flow, number)
                 if run is None or tag not in run.tags:
                     raise NotFoundError(f"{flow}/{number} does not bear the tag {tag!r}")
-            for flow, number, tag in adding:
+            for flow, number in {(flow, number) for flow, number, _ in adding}:
                 run = state.find(flow, number)
                 if run is None:
                     raise NotFoundError(f"there is no run {flow}/{number}")
-                if tag not in run.tags and len(run.tags) >= TAGS_PER_RUN:
-                    raise ConflictError(f"{run.name} bears {TAGS_PER_RUN} tags already")
+                gone = {tag for one, n, tag in removing if (one, n) == (flow, number)}
+                came = {tag for one, n, tag in adding if (one, n) == (flow, number)}
+                if len(set(run.tags) - gone | came) > TAGS_PER_RUN:
+                    raise ConflictError(f"{run.name} would bear more than {TAGS_PER_RUN} tags")
             return TagRuns(removing, adding)
 
         if adding or removing:

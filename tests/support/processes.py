@@ -126,7 +126,7 @@ class Place:
             data = bytes(self.view(run).repository.database.read_blob(log.blob))
         else:
             data = log.text or b""
-        return b"".join(line[17:] for line in data.splitlines(keepends=True))
+        return b"\n".join(line[17:] for line in data.split(b"\n"))
 
 
 def session_of(process: subprocess.Popen[str]) -> set[int]:

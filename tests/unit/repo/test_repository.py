@@ -215,3 +215,18 @@ def test_a_damaged_pack_costs_the_runs_that_it_touches_and_never_the_listing(
     with pytest.raises(CorruptError):
         fresh.manifest(run(fresh, 4))
     assert fresh.manifest(run(fresh, 3)) is not None
+
+
+def test_the_limit_of_tags_counts_what_a_run_would_bear_after_the_change() -> None:
+    from mfv.repo.tags import TAGS_PER_RUN
+
+    repository = memory_repository()
+    whole_run(repository, {"x": 1})
+    (run,) = repository.state
+    with pytest.raises(ConflictError):
+        repository.tag(add=[(run, f"t{number}") for number in range(TAGS_PER_RUN + 1)])
+    repository.tag(add=[(run, f"t{number}") for number in range(TAGS_PER_RUN)])
+    repository.tag(remove=[(run, "t0")], add=[(run, "other")])
+    (run,) = repository.state
+    assert len(run.tags) == TAGS_PER_RUN
+    assert "other" in run.tags
