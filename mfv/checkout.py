@@ -31,6 +31,7 @@ class Clone(NamedTuple):
 
     folder: Path
     files: int
+    renamed: tuple[str, ...]  # `name -> new name`, where a name means something to other systems
     links_left_out: tuple[str, ...]  # symbolic links that point out of the folder
     commands: tuple[str, ...]  # to be typed from where `folder` was named
     missing: tuple[str, ...]  # what the snapshot never held, with the reason
@@ -56,6 +57,7 @@ def clone(run: RunView, folder: Path) -> Clone:
         result = Clone(
             folder=folder,
             files=len(paths) - len(left_out),
+            renamed=_renamed(run.tree, paths),
             links_left_out=left_out,
             commands=_commands(run, folder),
             missing=tuple(f"{one.path} ({one.reason})" for one in run.opening.left_out),
@@ -105,9 +107,22 @@ def _write_files(
 
 
 def _escapes(path: str, points_to: bytes) -> bool:
-    target = os.fsdecode(points_to)
-    place = os.path.normpath(os.path.join(os.path.dirname(path), target))
-    return target.startswith("/") or place == ".." or place.startswith("../")
+    """Whether a link at `path` leads out of the folder, by way of other links too."""
+    parts = [part for part in os.fsdecode(points_to).split("/") if part != "."]
+    climbs = next((at for at, part in enumerate(parts) if part != ".."), len(parts))
+    # `..` behind a name is refused: the name may be a link itself, and lead one up already.
+    nowhere = not points_to or b"\0" in points_to
+    return (
+        nowhere or points_to.startswith(b"/") or climbs > path.count("/") or ".." in parts[climbs:]
+    )
+
+
+def _renamed(tree: Tree, paths: list[str]) -> tuple[str, ...]:
+    names = (file.path.decode("utf-8", "backslashreplace") for file in tree.files)
+    pairs = zip(names, paths, tree.files, strict=True)
+    return tuple(
+        f"{name} -> {path}" for name, path, file in pairs if os.fsencode(path) != file.path
+    )
 
 
 def _commands(run: RunView, folder: Path) -> tuple[str, ...]:
@@ -152,6 +167,8 @@ def _guide(run: RunView, result: Clone) -> str:
         "",
         f"4. Compare: `mfv diff {run.name} @`",
     ]
+    if result.renamed:
+        lines += ["", "Written under another name:", "", *(f"- {name}" for name in result.renamed)]
     if result.missing or result.links_left_out:
         lines += ["", "Not part of the snapshot; put it in place by hand:", ""]
         lines += [f"- {name}" for name in (*result.missing, *result.links_left_out)]

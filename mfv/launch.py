@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import os
+import signal
 import socket
 import sys
 import time
@@ -21,13 +23,14 @@ from mfv.capture.secrets import is_secret_name
 from mfv.errors import FlowError, MfvError, StorageError, UnpicklableError
 from mfv.flow.engine import Ending, Engine, Outcome, Output, StoreAgainError
 from mfv.flow.graph import Graph, read_graph
+from mfv.flow.interrupts import Interrupts
 from mfv.flow.lint import check
 from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
 from mfv.flow.source import Kind
 from mfv.flow.spec import FlowSpec, constants_of
 from mfv.flow.task import Attempt, FlowRun, Saved
-from mfv.flow.workers import TaskServer, receive, send
+from mfv.flow.workers import TaskServer, flush, receive, send
 from mfv.ids import PackId
 from mfv.manifest.artifact import SCALAR, Artifact
 from mfv.manifest.records import GraphNode, Opening, Task, TaskRef
@@ -103,9 +106,23 @@ def run(
     """Runs a flow and records it in the repository at `folder`, which is made if need be.
 
     `opened` is told the run's name as soon as it has one. However the flow ends, the run is
-    sealed when this returns. Raises StorageError where recording itself failed; what was
-    committed before is kept, and the run shows as crashed.
+    sealed when this returns; SIGINT, SIGTERM and SIGHUP end it as interrupted, and a second one
+    kills what still runs. Raises StorageError where recording itself failed; what was committed
+    before is kept, and the run shows as crashed.
     """
+    with Interrupts() as interrupts:
+        return _run(prepared, folder.absolute(), output, interrupts, opened, tags, max_workers)
+
+
+def _run(
+    prepared: Prepared,
+    folder: Path,
+    output: Output,
+    interrupts: Interrupts,
+    opened: Callable[[str], None],
+    tags: Sequence[str],
+    max_workers: int,
+) -> Result:
     who = process.read_process()
     attributes = {prepared.parameters[n].attribute: v for n, v in prepared.values.items()}
     facts = {
@@ -135,6 +152,7 @@ def run(
                 server,
                 _Commits(recorder),
                 output,
+                interrupts,
                 max_workers=max_workers,
             ).run()
             recorder.seal(
@@ -216,13 +234,15 @@ def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> 
     """In the task's process: runs the step, reports, and holds everything until it is durable."""
     attempt = Attempt(run, order, _Store(folder))
     succeeded = attempt.run()
+    # The step is over. A Ctrl-C that comes now must not cost what it made.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     avoid: frozenset[bytes] = frozenset()
     while True:
         report = attempt.report(avoid)
         for _, reason in report.dropped if not avoid else ():
-            print(f"not stored: {reason}", file=sys.stderr)
-        sys.stdout.flush()
-        sys.stderr.flush()
+            with contextlib.suppress(Exception):  # the step may have closed it
+                print(f"not stored: {reason}", file=sys.stderr)
+        flush()
         send(line, msgspec.msgpack.encode(report))
         answer = receive(line)
         if answer is None:

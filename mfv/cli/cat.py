@@ -5,11 +5,12 @@ from typing import Annotated
 
 from mfv.cli.command import argument, option
 from mfv.cli.place import repository
-from mfv.errors import EXIT_OK, NotFoundError, UsageError, did_you_mean
+from mfv.errors import EXIT_OK, AmbiguousError, NotFoundError, UsageError, did_you_mean
 from mfv.ids import BlobId
 from mfv.manifest.artifact import PICKLE, SCALAR, Artifact
 from mfv.repo.find import find_object, find_run
 from mfv.repo.repository import Repository
+from mfv.repo.view import RunView
 
 
 def command(
@@ -28,9 +29,9 @@ def command(
     Examples: mfv cat 42/accuracy · mfv cat 42/figure > figure.png · mfv cat 42:train.py
     """
     repo = repository()
-    run_text, colon, path = target.partition(":")
-    if colon and "/" not in run_text:
-        _write(_file(repo, run_text, path))
+    named = _run_and_path(repo, target)
+    if named is not None:
+        _write(_file(*named))
         return EXIT_OK
     found = find_object(repo, target)
     if found.artifact is None:
@@ -43,17 +44,14 @@ def command(
 
 def _cat(repo: Repository, artifact: Artifact, target: str, *, load: bool, raw: bool) -> None:
     if artifact.serializer == SCALAR:
-        from mfv.render.text import escape
-
-        text = str(artifact.value)
-        print(escape(text, keep="\n\t") if sys.stdout.isatty() else text)
+        _print(str(artifact.value))
     elif raw or artifact.serializer != PICKLE:
         for frame in artifact.frames:
             _write(repo.database.read_blob(frame.id))
     elif load:
         from mfv.repo.artifacts import load as load_artifact
 
-        print(load_artifact(repo.database, artifact))
+        _print(str(load_artifact(repo.database, artifact)))
     else:
         raise UsageError(
             f"{target!r} is a pickle of {artifact.type}, and a pickle is a program",
@@ -62,16 +60,50 @@ def _cat(repo: Repository, artifact: Artifact, target: str, *, load: bool, raw: 
         )
 
 
-def _file(repo: Repository, run: str, path: str) -> memoryview:
-    view = find_run(repo, run)
+def _run_and_path(repo: Repository, target: str) -> tuple[RunView, str] | None:
+    """The two sides of RUN:path; None if no side of a colon is a run. Tags may hold colons."""
+    for place, char in enumerate(target):
+        if char != ":":
+            continue
+        try:
+            return find_run(repo, target[:place]), target[place + 1 :]
+        except AmbiguousError:
+            raise
+        except (NotFoundError, UsageError):
+            continue
+    return None
+
+
+def _file(view: RunView, path: str) -> memoryview:
     files = {f.path.decode("utf-8", "surrogateescape"): f for f in view.tree.files}
     if path not in files:
-        hint = did_you_mean(path, files) or f"`mfv show {run} --code` lists its files"
+        hint = did_you_mean(path, files) or f"`mfv show {view.name} --code` lists its files"
         raise NotFoundError(f"the code of {view.name} has no file {path!r}", hint=hint)
-    return repo.database.read_blob(BlobId(files[path].blob))
+    return view.repository.database.read_blob(BlobId(files[path].blob))
 
 
 def _write(data: memoryview) -> None:
+    """Bytes as they are; on a terminal as text, escaped, for a terminal acts on some of them."""
+    if sys.stdout.isatty():
+        try:
+            text = str(data, "utf-8")
+        except UnicodeDecodeError:
+            raise UsageError(
+                "these bytes are no text, and stdout is a terminal",
+                hint="write them to a file: mfv cat ... > FILE",
+            ) from None
+        print(_escaped(text), end="")
+        return
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def _print(text: str) -> None:
+    print(_escaped(text) if sys.stdout.isatty() else text)
+
+
+def _escaped(text: str) -> str:
+    from mfv.render.text import escape
+
+    return escape(text, keep="\n\t")

@@ -43,6 +43,7 @@ def _facts(made: Clone) -> dict[str, object]:
         "files": made.files,
         "commands": list(made.commands),
         "missing": list(made.missing),
+        "renamed": list(made.renamed),
         "links_left_out": list(made.links_left_out),
         "secrets": list(made.secrets),
         "environment": list(made.environment),
@@ -52,6 +53,7 @@ def _facts(made: Clone) -> dict[str, object]:
 def _print(name: str, made: Clone) -> None:
     print(f"cloned {escape(name)} into {escape(display(made.folder))}: {count(made.files, 'file')}")
     _list("not in the snapshot, put it in place by hand:", made.missing)
+    _list("written under another name, which other systems take too:", made.renamed)
     _list("links that lead out of the folder, left out:", made.links_left_out)
     if made.environment:
         _list("this environment is not the run's:", made.environment)

@@ -27,7 +27,7 @@ def main(flow: type[FlowSpec], words: Sequence[str] | None = None) -> NoReturn:
 
 def _dispatch(flow: type[FlowSpec], words: list[str]) -> int:
     parameters = collect(flow)
-    params = [*params_of(_run), *(_param(parameter) for parameter in parameters.values())]
+    params = [*params_of(run_options), *(_param(parameter) for parameter in parameters.values())]
     if words[:1] == ["run"]:
         values = parse(params, words[1:])
         if values is not None:
@@ -45,23 +45,22 @@ def _dispatch(flow: type[FlowSpec], words: list[str]) -> int:
 def _by_typer(
     flow: type[FlowSpec], parameters: dict[str, Parameter], params: list[Param], words: list[str]
 ) -> int:
-    from mfv.cli.main import finish
-    from mfv.cli.typed import Declared, application
+    from mfv.cli.typed import Declared, application, finish
 
-    def run(**values: Any) -> None:
-        sys.exit(guarded(lambda: _start(flow, parameters, values)))
+    def run(**values: Any) -> int:
+        return _start(flow, parameters, values)
 
     commands = [
         Declared("run", params, run, "Run the flow and record the run."),
-        Declared("check", [], lambda: sys.exit(guarded(lambda: _check(flow))), "Check the graph."),
-        Declared("show", [], lambda: sys.exit(guarded(lambda: _show(flow))), "Show the steps."),
+        Declared("check", [], lambda: _check(flow), "Check the graph."),
+        Declared("show", [], lambda: _show(flow), "Show the steps."),
     ]
     script = Path(sys.argv[0]).name
     app = application(script, flow.__doc__ or f"The flow {flow.__name__}.", commands, root=False)
     return finish(app, words, f"python {script}")
 
 
-def _run(
+def run_options(
     tag: Annotated[
         list[str], option("--tag", help="Put this tag on the run; can be given again.")
     ] = (),  # type: ignore[assignment]

@@ -6,6 +6,7 @@ from typing import Annotated
 from mfv.cli.command import argument, option
 from mfv.cli.place import display, writer
 from mfv.errors import EXIT_OK, StorageError
+from mfv.render.text import escape
 from mfv.repo.repository import FOLDER_NAME, Repository
 
 
@@ -33,5 +34,6 @@ def command(
 
         print(line({"repository": str(place), "id": origin, "new": new}))
     else:
-        print(f"{'made' if new else 'there is already'} a repository in {display(place)}")
+        done = "made" if new else "there is already"
+        print(f"{done} a repository in {escape(display(place))}")
     return EXIT_OK

@@ -20,7 +20,9 @@ def command(
     number: Annotated[
         int | None, option("-n", "--number", help="At most so many runs; 0 for all.", metavar="N")
     ] = None,
-    tag: Annotated[str | None, option("--tag", help="Only runs with this tag.")] = None,
+    tag: Annotated[
+        str | None, option("--tag", help="Only runs with this tag.", metavar="TAG")
+    ] = None,
     status: Annotated[
         str | None, option("--status", help=f"Only runs that are {', '.join(_STATES)}.")
     ] = None,

@@ -3,7 +3,10 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from mfv.cli.typed import Declared
 
 LOOK, RUN, NAME, REPRODUCE, KEEP = "Look", "Run", "Name", "Reproduce", "Keep"
 
@@ -21,7 +24,7 @@ COMMANDS = {
     "run": Entry("run", "Run a flow: the same as `python FLOW.py run`.", RUN),
     "log": Entry("log", "List runs, newest first.", LOOK),
     "show": Entry("show", "Show a run, a step, a task or an artifact.", LOOK),
-    "cat": Entry("cat", "Write out an artifact, a log or a file of the code.", LOOK),
+    "cat": Entry("cat", "Write out an artifact or a file of the code.", LOOK),
     "diff": Entry("diff", "Compare two runs.", LOOK),
     "logs": Entry("logs", "Print what tasks printed.", LOOK),
     "tag": Entry("tag", "List, add, move or remove tags.", NAME),
@@ -30,13 +33,12 @@ COMMANDS = {
     "fsck": Entry("fsck", "Check the repository.", KEEP),
 }
 
-_INTERRUPTED, _PIPE_CLOSED = 130, 141  # as a shell reports SIGINT and SIGPIPE
+_INTERRUPTED, PIPE_CLOSED = 130, 141  # as a shell reports SIGINT and SIGPIPE
 
 
 class Settings(NamedTuple):
     """The options before the command."""
 
-    folder: str | None = None
     pager: bool = True
 
 
@@ -50,6 +52,9 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def guarded(act: Callable[[], int]) -> int:
     """Runs `act`; an error becomes a message on stderr and its exit status, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal may know fewer characters than we print
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = act()
         sys.stdout.flush()
@@ -58,9 +63,8 @@ def guarded(act: Callable[[], int]) -> int:
         print("\ninterrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has enough. Python would complain once more while it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return _PIPE_CLOSED
+        _drop_output()  # whoever read it has enough
+        return PIPE_CLOSED
     except Exception as error:
         from mfv.errors import MfvError
 
@@ -76,8 +80,11 @@ def report(error: Exception) -> int:
     from mfv.render.text import escape
 
     paint = Paint(coloured(sys.stderr))
-    message = error.message if isinstance(error, MfvError) else str(error) or repr(error)
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()  # a full disk, and `error` most likely says so
+    message = error.message if isinstance(error, MfvError) else _plainly(error)
     print(f"{paint('error:', 'red', 'bold')} {escape(message, keep=chr(10))}", file=sys.stderr)
     hint = error.hint if isinstance(error, MfvError) else None
     if hint:
@@ -85,25 +92,24 @@ def report(error: Exception) -> int:
     return error.exit_status if isinstance(error, MfvError) else EXIT_FAILED
 
 
+def _plainly(error: Exception) -> str:
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error) or repr(error)
+    place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    return f"{place}{error.strerror}"
+
+
+def _drop_output() -> None:
+    """What is still to be written to stdout goes nowhere; else Python complains while it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def _dispatch(words: list[str]) -> int:
-    global settings
-    if words == ["--version"]:
+    if "--version" in _act_on_options(words):
         from mfv._version import __version__
 
         print(f"mfv {__version__}")
         return 0
-    before = list(words)
-    while words and words[0].startswith("-"):
-        if words[0] == "-C" and len(words) > 1:
-            settings = settings._replace(folder=words[1])
-            del words[:2]
-        elif words[0] == "--no-pager":
-            settings = settings._replace(pager=False)
-            del words[0]
-        else:
-            break
-    if settings.folder is not None:
-        _change_folder(settings.folder)
     if words and words[0] in COMMANDS:
         from mfv.cli.command import params_of, parse
 
@@ -113,7 +119,25 @@ def _dispatch(words: list[str]) -> int:
             return function(**values) or 0
     elif words and not words[0].startswith("-"):
         raise _unknown(words[0])
-    return _by_typer(before)
+    return _by_typer(words)
+
+
+def _act_on_options(words: list[str]) -> list[str]:
+    """Takes the options before the command off `words` and does what they say."""
+    global settings
+    taken = []
+    while words:
+        word = words[0]
+        if word.startswith("-C") and (len(word) > 2 or len(words) > 1):
+            del words[0]
+            _change_folder(word[2:] or words.pop(0))
+        elif word in ("--no-pager", "--version"):
+            settings = settings._replace(pager=settings.pager and word != "--no-pager")
+            del words[0]
+        else:
+            break
+        taken.append(word)
+    return taken
 
 
 def load(name: str) -> Callable[..., int | None]:
@@ -127,31 +151,34 @@ def load(name: str) -> Callable[..., int | None]:
 
 def _by_typer(words: list[str]) -> int:
     """Help, completion, and everything that is not plainly right."""
-    from mfv.cli.command import params_of
-    from mfv.cli.typed import Declared, application
+    from mfv.cli.typed import application, finish
 
-    commands = []
+    return finish(application("mfv", "git for ML runs.", declared(), root=True), words, "mfv")
+
+
+def declared() -> "list[Declared]":
+    """Every command as Typer is told of it; imports all of them."""
+    from mfv.cli.command import params_of
+    from mfv.cli.typed import Declared
+
+    found = []
     for name, entry in COMMANDS.items():
         function = load(name)
-        help_text = f"{entry.help}\n\n{_examples(function)}"
-        commands.append(Declared(name, params_of(function), function, help_text, entry.group))
-    app = application("mfv", "git for ML runs.", commands, root=True)
-    return finish(app, words, "mfv")
+        page = _page_of(function)
+        found.append(Declared(name, params_of(function), function, page, entry.help, entry.group))
+    return found
 
 
-def finish(app: Callable[..., object], words: list[str], name: str) -> int:
-    """Runs a Typer application; returns the exit status."""
-    try:
-        status = app(words, standalone_mode=True, prog_name=name)
-    except SystemExit as end:
-        status = end.code
-    return status if isinstance(status, int) else 0
-
-
-def _examples(function: Callable[..., object]) -> str:
-    """The rest of a command's docstring: its details and examples."""
-    text = function.__doc__ or ""
-    return "\n".join(line.removeprefix("    ") for line in text.strip().splitlines()[1:])
+def _page_of(function: Callable[..., object]) -> str:
+    """A command's docstring as the text of its help page, each example on a line."""
+    found = []
+    for paragraph in (function.__doc__ or "").strip().split("\n\n"):
+        text = " ".join(paragraph.split())
+        if text.startswith("Examples: "):
+            examples = text.removeprefix("Examples: ").split(" · ")
+            text = "\n".join(["Examples:", *(f"  {example}" for example in examples)])
+        found.append(text)
+    return "\n\n".join(found)
 
 
 def _change_folder(folder: str) -> None:

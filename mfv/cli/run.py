@@ -12,7 +12,7 @@ from mfv.errors import FlowError, NotFoundError
 def command(
     script: Annotated[str, argument("The file with the flow.", "FLOW.py")],
     words: Annotated[
-        list[str], argument("What `python FLOW.py run` takes.", "[OPTIONS]", rest=True)
+        list[str], argument("What `python FLOW.py run` takes.", "[FLOW OPTIONS]...", rest=True)
     ] = (),  # type: ignore[assignment]
 ) -> int:
     """Run a flow: the same as `python FLOW.py run`.

@@ -7,9 +7,13 @@ then do the tasks after it start.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import resource
 import selectors
 import signal
+import struct
+import termios
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -17,8 +21,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from mfv.errors import MfvError
 from mfv.flow.graph import Graph
+from mfv.flow.interrupts import Interrupts
 from mfv.flow.order import Order, Report, Transition
 from mfv.flow.plan import Plan
 from mfv.flow.spool import Spool
@@ -29,6 +33,8 @@ from mfv.manifest.records import Failure, RunStatus, Task, TaskRef
 Stream = Literal["stdout", "stderr"]
 
 _READ = 1 << 16  # bytes a read
+_FDS_A_TASK = 3
+_FDS_ASIDE = 64  # for everything else that the scheduler has open
 _PATIENCE = (3.0, 3.0)  # seconds from SIGINT to SIGTERM, and from there to SIGKILL
 
 
@@ -89,6 +95,7 @@ class _Running:
         self.inbox = Inbox()
         self.spools: dict[Stream, Spool] = {"stdout": Spool(), "stderr": Spool()}
         self.fds: dict[Stream, int] = {"stdout": channels.stdout, "stderr": channels.stderr}
+        self.taken: dict[Stream, int] = {"stdout": 0, "stderr": 0}  # bytes
         self.report: Report | None = None
         self.begun = _now()
         self.ended: Ended | None = None
@@ -105,36 +112,42 @@ class Engine:
         server: TaskServer,
         recorder: Recorder,
         output: Output,
+        interrupts: Interrupts,
         *,
         max_workers: int = 16,
     ) -> None:
+        """`interrupts`: entered by the caller, and for as long as it lasts.
+
+        At most `max_workers` tasks run at a time, and fewer where the limit of open files is low.
+        """
         self._graph, self._flow = graph, graph.flow
         self._plan = Plan(graph, run)
         self._server, self._recorder, self._output = server, recorder, output
-        self._max_workers = max_workers
+        self._interrupts = interrupts
+        fds, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        allowed = max_workers if fds < 0 else (fds - _FDS_ASIDE) // _FDS_A_TASK
+        self._max_workers = max(1, min(max_workers, allowed))
         self._waiting: deque[Order] = deque([self._plan.start()])
         self._running: dict[int, _Running] = {}
         self._over: list[_Running] = []  # to be committed
-        self._first_failure: tuple[str, Failure] | None = None
+        self._first_failure: tuple[str | None, Failure] | None = None
         self._results: tuple[Artifact, ...] = ()
         self._interrupted: float | None = None  # when; None while nobody asked to stop
         self._signals_sent = 0
         self._selector = selectors.DefaultSelector()
-        self._selector.register(server.control, selectors.EVENT_READ, None)
+        self._selector.register(server.control, selectors.EVENT_READ, self._serve)
+        self._selector.register(interrupts.fd, selectors.EVENT_READ, self._heed)
 
     def run(self) -> Outcome:
         """Runs every task that can run; returns when no process is left.
 
         After a failure nothing new starts, and what runs already may finish: its work is kept.
-        KeyboardInterrupt ends the tasks, first gently. A StorageError of the recorder ends all.
+        An interrupt ends the tasks, first gently. A StorageError of the recorder ends all.
         """
         try:
             while self._running or (self._waiting and not self._stopping):
-                try:
-                    self._turn()
-                except KeyboardInterrupt:
-                    self._interrupt()
-        except MfvError:
+                self._turn()
+        except BaseException:
             self._server.kill(signal.SIGKILL)
             raise
         finally:
@@ -154,56 +167,88 @@ class Engine:
         return self._first_failure is not None or self._interrupted is not None
 
     def _turn(self) -> None:
+        self._heed()
         while self._waiting and len(self._running) < self._max_workers and not self._stopping:
             self._start(self._waiting.popleft())
-        for key, _ in self._selector.select(self._press()):
-            if key.data is None:
-                self._serve()
-                continue
-            running, stream = key.data
-            # An event before this one may have ended the task and closed its files.
-            if running.order.id in self._running:
-                if stream is None:
-                    self._listen(running)
-                else:
-                    self._read(running, stream)
+        if self._running:
+            for key, _ in self._selector.select(0 if self._over else self._press()):
+                if callable(key.data):
+                    key.data()
+                    continue
+                running, stream = key.data
+                # An event before this one may have ended the task and closed its files.
+                if running.order.id in self._running:
+                    if stream is None:
+                        self._listen(running)
+                    else:
+                        self._read(running, stream)
         if self._over:
             self._commit()
 
+    def _heed(self) -> None:
+        """Does what was asked for by signals."""
+        for _ in range(self._interrupts.take()):
+            self._interrupt()
+
     def _start(self, order: Order) -> None:
-        running = _Running(order, self._server.start(order))
+        try:
+            running = _Running(order, self._server.start(order))
+        except ConnectionError:
+            self._bereave()
+            return
         self._running[order.id] = running
         running.channels.line.setblocking(False)
-        register = self._selector.register
-        register(running.channels.line, selectors.EVENT_READ, (running, None))
-        for stream, fd in running.fds.items():
-            register(fd, selectors.EVENT_READ, (running, stream))
 
     def _serve(self) -> None:
         """Takes news from the task server."""
         events = self._server.events()
         if events is None:
-            raise MfvError(
-                "the process that starts tasks is gone",
-                hint="was it killed, or did the machine run out of memory? See `dmesg`",
-            )
+            self._bereave()
+            return
         for event in events:
             running = self._running.get(event.task)
             if running is None:
                 continue
             if isinstance(event, Started):
-                running.pid = event.pid
-                self._output.started(running.order, event.pid)
+                self._welcome(running, event.pid)
             else:
-                running.ended = event
-                if running.committed:
-                    self._forget(running)
-                elif running.report is None:
-                    self._listen(running)  # its last word may be on the line still
-                    if running.report is None:
-                        self._drain(running)
-                        running.report = self._post_mortem(running, event)
-                        self._over.append(running)
+                self._bury(running, event)
+
+    def _welcome(self, running: _Running, pid: int) -> None:
+        running.pid = pid
+        self._output.started(running.order, pid)
+        # Only now: what it printed is to be shown under its number, and after this line.
+        register = self._selector.register
+        register(running.channels.line, selectors.EVENT_READ, (running, None))
+        for stream, fd in running.fds.items():
+            register(fd, selectors.EVENT_READ, (running, stream))
+
+    def _bury(self, running: _Running, ended: Ended, failure: Failure | None = None) -> None:
+        """Takes note that a task's process ended; `failure` if it is known why."""
+        running.ended = ended
+        if running.committed:
+            self._forget(running)
+            return
+        if running.report is None:
+            self._listen(running)  # its last word may be on the line still
+        if running.report is None:
+            self._drain(running)
+            running.report = _failed(running, failure or self._cause(ended))
+            self._over.append(running)
+
+    def _bereave(self) -> None:
+        """The server is gone: its tasks go as well, and no more can start."""
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(self._server.control)
+        why = "the process that starts tasks was killed (out of memory? see `dmesg`)"
+        failure = Failure("killed", why, "")
+        if self._first_failure is None:
+            self._first_failure = (None, failure)
+        for running in list(self._running.values()):
+            if running.pid and running.ended is None:
+                with contextlib.suppress(OSError):
+                    os.killpg(running.pid, signal.SIGKILL)
+            self._bury(running, Ended(running.order.id, 0, signal.SIGKILL), failure)
 
     def _listen(self, running: _Running) -> None:
         """Takes a task's report."""
@@ -227,14 +272,18 @@ class Engine:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(running.fds[stream])
             return False
+        running.taken[stream] += len(data)
         for line in running.spools[stream].add(data, _now()):
             self._output.line(running.order, running.pid, stream, line)
         return True
 
     def _drain(self, running: _Running) -> None:
         """Takes all output that was written before now: a report comes after it."""
-        for stream in running.fds:
-            while self._read(running, stream):
+        for stream, fd in running.fds.items():
+            # Not until there is none: a child of the task may go on to print for ever.
+            (there,) = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4))
+            before = running.taken[stream]
+            while running.taken[stream] - before < there and self._read(running, stream):
                 pass
             rest = running.spools[stream].rest()
             if rest:
@@ -281,6 +330,7 @@ class Engine:
                 continue
             try:
                 send(running.channels.line, msgspec.msgpack.encode(sorted(packs)))
+                running.report = None  # until it answers, or ends
             except OSError:
                 reason = "its process died while its artifacts had to be stored anew"
                 running.report = _failed(running, Failure("killed", reason, ""))
@@ -315,18 +365,19 @@ class Engine:
         stdout, stderr = spools["stdout"].content(), spools["stderr"].content()
         return Ending(task, stdout, stderr, report.delivery)
 
-    def _post_mortem(self, running: _Running, ended: Ended) -> Report:
-        """The report on a process that ended without one."""
+    def _cause(self, ended: Ended) -> Failure:
+        """Why a process ended without a report."""
         if self._interrupted is not None:
-            failure = Failure("interrupted", "the run was interrupted", "")
-        elif ended.signal:
-            name = signal.Signals(ended.signal).name
+            return Failure("interrupted", "the run was interrupted", "")
+        if ended.signal:
+            try:
+                name = signal.Signals(ended.signal).name
+            except ValueError:  # a real-time signal between the two that have names
+                name = f"signal {ended.signal}"
             why = " (out of memory? see `dmesg`)" if ended.signal == signal.SIGKILL else ""
-            failure = Failure("killed", f"its process was ended by {name}{why}", "")
-        else:
-            message = f"its process ended with exit code {ended.code} before the step was over"
-            failure = Failure("exited", message, "")
-        return _failed(running, failure)
+            return Failure("killed", f"its process was ended by {name}{why}", "")
+        message = f"its process ended with exit code {ended.code} before the step was over"
+        return Failure("exited", message, "")
 
     def _interrupt(self) -> None:
         """Asks all tasks to end; asked twice, ends them."""

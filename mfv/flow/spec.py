@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from mfv.errors import MfvError, did_you_mean
+from mfv.flow import randomness as _randomness  # noqa: F401  (notes the state before the flow)
 from mfv.flow.parameters import Parameter
 from mfv.manifest.artifact import Artifact
 
@@ -15,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # Attributes of a flow that are the runtime's own and never artifacts.
 _OWN = frozenset({"_mfv"})
-_METHODS = frozenset({"next", "merge_artifacts", "foreach_stack", "input", "index", "name"})
+_METHODS = frozenset({"next", "merge_artifacts", "foreach_stack", "input", "index"})
 
 
 def step(function: F) -> F:
@@ -71,10 +72,6 @@ class FlowSpec:
     def __init__(self, use_cli: bool = True) -> None:
         if use_cli:
             run_command_line(type(self))
-
-    @property
-    def name(self) -> str:
-        return type(self).__name__
 
     @property
     def index(self) -> int | None:
@@ -142,12 +139,16 @@ class FlowSpec:
             value = state.values.load(state.inherited[name])
             self.__dict__[name] = value  # it may be changed in place: stored again at the end
             return value
+        if name == "name":  # the flow's, unless the user has another use for the word
+            return type(self).__name__
         known = [*self.__dict__, *(state.inherited if state else ())]
         hint = did_you_mean(name, (other for other in known if other not in _OWN))
         message = f"{type(self).__name__} has no attribute or artifact {name!r}"
         raise AttributeError(f"{message}; {hint}" if hint else message)
 
     def __setattr__(self, name: str, value: object) -> None:
+        if name in _METHODS:
+            raise AttributeError(f"self.{name} is what every flow has; choose another name")
         state = self.__dict__.get("_mfv")
         if state is not None and name in state.constants:
             raise AttributeError(f"{name!r} is a parameter or a constant of the flow: read-only")
@@ -155,6 +156,8 @@ class FlowSpec:
 
     def __delattr__(self, name: str) -> None:
         state = self.__dict__.get("_mfv")
+        if state is not None and name in state.constants:
+            raise AttributeError(f"{name!r} is a parameter or a constant of the flow: read-only")
         passed_on = state is not None and state.inherited.pop(name, None) is not None
         if name in self.__dict__:
             del self.__dict__[name]
@@ -264,10 +267,11 @@ def is_artifact_name(name: str) -> bool:
 def _item(frame: tuple[str, int, int, Callable[[], object]]) -> Any:
     _, index, _, items = frame
     values: Any = items()
-    try:
+    if isinstance(values, Sequence):
         return values[index]
-    except (TypeError, KeyError, IndexError):
-        return next(islice(values, index, index + 1))  # a set or a dict: in its own order
+    # By iteration, as the items were counted: values[index] of a dict or a pandas Series may be
+    # another item.
+    return next(islice(values, index, index + 1))
 
 
 def run_command_line(flow: type[FlowSpec]) -> NoReturn:

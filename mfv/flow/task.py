@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import NamedTuple, Protocol
 
@@ -84,9 +85,10 @@ class Attempt:
             self._flow.__dict__["_mfv"] = state
             getattr(self._flow, self._order.step)(*arguments)
             self._transition = self._leave(state)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
+        except BaseException as error:  # sys.exit, Ctrl-C, a cancelled asyncio task
             self._failure = _describe(error)
-            print(self._failure.traceback, end="", file=sys.stderr, flush=True)
+            with contextlib.suppress(Exception):  # the step may have closed it
+                print(self._failure.traceback, end="", file=sys.stderr, flush=True)
         self._ended = _now()
         return self._failure is None
 
@@ -103,6 +105,7 @@ class Attempt:
         except Exception as error:  # a full disk, a value that changes while it is stored
             self._failure = _describe(error)
             saved = Saved((), (), b"")
+        self._failure = self._failure or self._unforeseen(saved)
         artifacts = {artifact.name: artifact for artifact in saved.artifacts} | inherited
         # What was read, stored again for safety, and turned out the same was handed on as well.
         before = self._passed_on()
@@ -183,6 +186,15 @@ class Attempt:
         values = _items_shown(self._flow, variable, self._node)
         return Transition(steps, variable, len(values), values)
 
+    def _unforeseen(self, saved: Saved) -> Failure | None:
+        """Why the step cannot be gone on from after all; None if it can."""
+        variable = self._transition.variable
+        reason = dict(saved.dropped).get(variable or "")
+        if reason is None:
+            return None
+        error = FlowStateError(f"step {self._order.step!r} goes over self.{variable}, but {reason}")
+        return _describe(error)
+
     def _left(self) -> tuple[dict[str, object], list[tuple[str, str]]]:
         """The attributes to be stored, and those that are none of a run's business."""
         values, dropped = {}, []
@@ -223,6 +235,12 @@ class Attempt:
 def _items_shown(flow: FlowSpec, variable: str, node: Node) -> tuple[str, ...]:
     """A short repr of every item of a foreach; FlowStateError if there is nothing to go over."""
     items = getattr(flow, variable)
+    if isinstance(items, Iterator):
+        raise FlowStateError(
+            f"step {node.name!r} goes over self.{variable}, a {type(items).__name__}, "
+            "which can be gone over only once",
+            hint=f"make a list of it: self.{variable} = list(...)",
+        )
     try:
         shown = tuple(_shown(item) for item in items)
     except TypeError:
@@ -255,10 +273,18 @@ def _describe(error: BaseException) -> Failure:
     lines = traceback.format_exception(type(error), error, frames or error.__traceback__)
     kind = type(error)
     module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
-    message = error.message if isinstance(error, MfvError) else str(error)
     return Failure(
-        _text(f"{module}{kind.__qualname__}"), _text(message)[:4096], _text("".join(lines))
+        _text(f"{module}{kind.__qualname__}"), _text(_said(error))[:4096], _text("".join(lines))
     )
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, MfvError):
+        return error.message
+    try:
+        return str(error)
+    except Exception:  # the user's own method
+        return "<its text cannot be had>"
 
 
 def _text(text: str) -> str:

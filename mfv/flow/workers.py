@@ -7,6 +7,7 @@ happens to the scheduler, the server sees its end of the line close and takes al
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import fcntl
 import os
 import selectors
@@ -21,8 +22,11 @@ from typing import NamedTuple
 import msgspec
 
 from mfv.flow.order import Order
+from mfv.flow.randomness import State, after_fork, before_fork
 
 _LENGTH = struct.Struct("<I")
+# Held back while a process is forked, until it has said what it does about them.
+_HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Run = Callable[[Order, socket.socket], int]
 
@@ -67,23 +71,32 @@ class TaskServer:
         What `run` returns is the process's exit code. It talks to the scheduler over `line` with
         `send` and `receive`.
         """
+        _occupy_standard_fds()
         self.control, far = socket.socketpair()
-        _flush()
-        self.pid = os.fork()
-        if self.pid == 0:
-            self.control.close()
-            code = 1
-            try:
-                _Server(far, run).serve()
-                code = 0
-            finally:
-                os._exit(code)
+        flush()
+        randomness = before_fork()  # of this process: the server's own is reseeded by its fork
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+        try:
+            self.pid = os.fork()
+            if self.pid == 0:
+                code = 1
+                try:
+                    self.control.close()
+                    _Server(far, run, mask, randomness).serve()
+                    code = 0
+                finally:
+                    os._exit(code)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         far.close()
         self._inbox = Inbox()
         self.control.setblocking(False)
 
     def start(self, order: Order) -> Channels:
-        """Asks for a process for `order`; `Started` follows on `events`."""
+        """Asks for a process for `order`; `Started` follows on `events`.
+
+        Raises ConnectionError if the server is gone.
+        """
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
         near, far = socket.socketpair()
@@ -93,6 +106,11 @@ class TaskServer:
             fds = [out_write, err_write, far.fileno()]
             socket.send_fds(self.control, [_LENGTH.pack(len(data))], fds)
             self.control.sendall(data)
+        except ConnectionError:
+            os.close(out_read)
+            os.close(err_read)
+            near.close()
+            raise
         finally:
             self.control.setblocking(False)
             os.close(out_write)
@@ -103,7 +121,10 @@ class TaskServer:
         return Channels(out_read, err_read, near)
 
     def kill(self, number: int) -> None:
-        """Sends a signal to every task and everything that it started."""
+        """Sends a signal to every task and everything that it started.
+
+        What a task leaves behind when it ends after this is killed.
+        """
         data = msgspec.msgpack.encode(_Kill(number))
         self.control.setblocking(True)
         with contextlib.suppress(OSError):
@@ -174,9 +195,14 @@ class Inbox:
 class _Server:
     """Runs in the server's process."""
 
-    def __init__(self, control: socket.socket, run: Run) -> None:
+    def __init__(
+        self, control: socket.socket, run: Run, mask: set[int], randomness: State | None
+    ) -> None:
+        """`mask`: the signals that are blocked outside of a fork."""
         self._control, self._run = control, run
+        self._mask, self._randomness = mask, randomness
         self._tasks: dict[int, int] = {}  # pid -> task id
+        self._killing = False
         self._wake_read, self._wake_write = os.pipe()
 
     def serve(self) -> None:
@@ -186,9 +212,13 @@ class _Server:
         for fd in (self._wake_read, self._wake_write):
             os.set_blocking(fd, False)
             os.set_inheritable(fd, False)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Not SIG_IGN: a signal for a task that was just forked would be lost on some systems.
+        signal.signal(signal.SIGINT, lambda *_: None)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         selector = selectors.DefaultSelector()
         selector.register(self._control, selectors.EVENT_READ)
@@ -221,14 +251,23 @@ class _Server:
             return False
         message = msgspec.msgpack.decode(data, type=_Start | _Kill)
         if isinstance(message, _Kill):
+            self._killing = True
             self._kill(message.signal)
             return True
         order = message.order
-        pid = os.fork()
-        if pid == 0:
-            self._become_task(order, fds)
-        for fd in fds:
-            os.close(fd)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become_task(order, fds)
+        except OSError as error:  # no memory, or no process left
+            os.write(fds[1], f"cannot start a process: {error.strerror}\n".encode())
+            self._tell(Ended(order.id, 1, 0))
+            return True
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+            for fd in fds:
+                os.close(fd)
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
         self._tasks[pid] = order.id
@@ -243,13 +282,16 @@ class _Server:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             self._control.close()
             _redirect(fds[0], fds[1])
+            faulthandler.enable(sys.stderr)  # a crash in native code says in which line of Python
+            after_fork(self._randomness)
             code = self._run(order, socket.socket(fileno=fds[2]))
         except BaseException:
             traceback.print_exc()
         finally:
-            _flush()
+            flush()
             os._exit(code)
 
     def _reap(self) -> None:
@@ -263,6 +305,10 @@ class _Server:
             task = self._tasks.pop(pid, None)
             if task is None:
                 continue
+            if self._killing:
+                # Its number is that of its group for as long as anything is left of that.
+                with contextlib.suppress(OSError):
+                    os.killpg(pid, signal.SIGKILL)
             died_of = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
             self._tell(Ended(task, 0 if died_of else os.WEXITSTATUS(status), died_of))
 
@@ -274,6 +320,13 @@ class _Server:
     def _tell(self, event: Started | Ended) -> None:
         with contextlib.suppress(OSError):
             send(self._control, msgspec.msgpack.encode(event))
+
+
+def _occupy_standard_fds() -> None:
+    """Where they were closed (`>&-`), a pipe of ours would get their number, and then their use."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
 
 
 def _redirect(stdout: int, stderr: int) -> None:
@@ -293,10 +346,17 @@ def _redirect(stdout: int, stderr: int) -> None:
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
 
 
-def _flush() -> None:
+def flush() -> None:
+    """Writes out what was printed; never raises, whatever a step did to its streams."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
+    # Native code has buffers of its own, which os._exit would drop. Not worth an import: where
+    # there is such code, this one is almost always there.
+    ctypes = sys.modules.get("ctypes")
+    if ctypes is not None:
+        with contextlib.suppress(Exception):
+            ctypes.CDLL(None).fflush(None)
 
 
 def _exactly(line: socket.socket, size: int) -> bytes | None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from mfv.errors import CorruptError, MfvError, NotFoundError
+from mfv.errors import CorruptError, MfvError, NotFoundError, StorageError
 from mfv.ids import BlobId, ObjectId, PackId
 from mfv.odb.packindex import key_of, list_packs, read_index
 from mfv.repo.entries import Condemn, Entry
@@ -147,7 +147,7 @@ class _Check:
             try:
                 database.verify(location)
                 good.add(location.record.id)
-            except CorruptError as error:
+            except (CorruptError, StorageError) as error:
                 bad[location.record.id] = error.message
         for object_id, message in bad.items():
             if object_id in good:
@@ -162,7 +162,7 @@ class _Check:
             for record in needed:
                 self._repository.database.read_record(record)
             needed += set(blobs_of(run))
-        except CorruptError as error:
+        except (CorruptError, StorageError) as error:
             self._find("error", "run", f"{run.name}: {error.message}", run.name)
             return
         for object_id in needed:
@@ -177,7 +177,7 @@ class _Check:
         try:
             if isinstance(object_id, BlobId):
                 parts += map(bytes, database.chunk_ids(object_id))
-        except CorruptError as error:
+        except (CorruptError, StorageError) as error:
             self._find("error", "object", f"{run.name}: {error.message}", run.name)
             return
         self._reached.update(parts)

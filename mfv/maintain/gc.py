@@ -66,8 +66,9 @@ def plan(repository: Repository, *, grace: float = GRACE) -> GcPlan:
         )
     index = repository.database.index
     index.refresh()
-    if index.damaged:
-        raise next(iter(index.damaged.values()))
+    for pack, error in index.damaged.items():
+        if pack not in state.condemned:
+            raise error
     live = set(_live(repository, state))
     objects: dict[PackId, int] = {}
     alive: set[PackId] = set()
@@ -132,7 +133,7 @@ def _sort(
     dead_bytes: dict[PackId, int],
     grace: float,
 ) -> GcPlan:
-    doomed, leftover, spared, kept_size = [], [], 0, 0
+    doomed, leftover, spared, kept, kept_size = [], [], 0, 0, 0
     now = time.time()
     for pack in list_packs(repository.backend):
         try:
@@ -142,8 +143,9 @@ def _sort(
         if pack in state.condemned:
             leftover.append(bytes(pack))
         elif pack in alive or pack not in objects:
-            kept_size += found.size  # alive, or so new that the marking has not seen it
-        elif now - found.modified < grace:
+            kept += 1  # alive, or so new that the marking has not seen it
+            kept_size += found.size
+        elif grace > 0 and now - found.modified < grace:
             spared += 1
         else:
             doomed.append(Doomed(bytes(pack), found.size, objects[pack]))
@@ -152,8 +154,12 @@ def _sort(
         doomed=tuple(doomed),
         leftover=tuple(leftover),
         spared=spared,
-        kept=len(alive),
+        kept=kept,
         kept_size=kept_size,
-        dead_inside=sum(size for pack, size in dead_bytes.items() if pack in alive),
+        dead_inside=sum(
+            size
+            for pack, size in dead_bytes.items()
+            if pack in alive and pack not in state.condemned
+        ),
         runs=sum(len(numbers) for numbers in state.runs.values()),
     )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mfv.manifest.artifact import SCALAR, Artifact
+from mfv.manifest.artifact import PICKLE, SCALAR, Artifact
 from mfv.manifest.records import Environment, Failure, Opening, Task, TaskRef
 from mfv.render.runs import parameter_text, run_json, status_text, values_json
 from mfv.render.shown import ShownRun
@@ -48,7 +48,7 @@ def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> s
 
 def step_text(run: ShownRun, step: str, *, width: int, paint: Paint) -> str:
     """A step: its tasks, newest attempts."""
-    rows = [("task", "status", "duration", "memory", "", "metrics")]
+    rows: list[tuple[str, ...]] = [("task", "status", "duration", "memory", "item", "metrics")]
     for task in run.tasks(step):
         rows.append(
             (
@@ -66,8 +66,12 @@ def step_text(run: ShownRun, step: str, *, width: int, paint: Paint) -> str:
         )
     title = paint(f"step {escape(run.name)}/{escape(step)}", "bold")
     doc = next((node.doc for node in run.opening.graph if node.name == step), "")
-    lines = [title, *(f"  {escape(line)}" for line in doc.strip().splitlines()[:3])]
-    body = [f"  {line}" for line in table(rows, width=width - 2, right=frozenset({2, 3}))]
+    lines = [title, *(f"  {cut(escape(line), width - 2)}" for line in doc.strip().splitlines()[:3])]
+    if not any(row[4] for row in rows[1:]):
+        rows = [(*row[:4], row[5]) for row in rows]
+    narrow = 4 if len(rows[0]) == 6 else None
+    lined = table(rows, width=width - 2, right=frozenset({2, 3}), shrink=narrow)
+    body = [f"  {line}" for line in lined]
     return "\n".join([*lines, paint(body[0], "dim"), *body[1:]])
 
 
@@ -119,8 +123,8 @@ def artifact_text(where: str, artifact: Artifact, *, width: int, paint: Paint) -
             f"  {frame.id}  {pad(size(frame.size), 8, right=True)}" for frame in artifact.frames
         ]
     if artifact.serializer != SCALAR:
-        how = "--load" if artifact.serializer == "pickle5" else ""
-        lines += ["", paint(f"`mfv cat {how} {escape(where)}`".replace("  ", " "), "dim")]
+        how = " --load" if artifact.serializer == PICKLE else ""
+        lines += ["", paint(f"`mfv cat{how} {escape(where)}`", "dim")]
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ def escape(text: str, *, keep: str = "") -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(char if _harmless(char) or char in keep else _coded(char) for char in text)
+    return "".join(char if harmless(char) or char in keep else _coded(char) for char in text)
 
 
 def cut(text: str, width: int) -> str:
@@ -28,7 +28,7 @@ def cut(text: str, width: int) -> str:
         if used > width:
             break
         kept.append(char)
-    return "".join(kept) + "…"
+    return "".join(kept).rstrip("…") + "…"
 
 
 def shown(text: str) -> str:
@@ -88,7 +88,8 @@ def table(
     return lines
 
 
-def _harmless(char: str) -> bool:
+def harmless(char: str) -> bool:
+    """Whether a terminal shows `char` as what it is: no control, format or odd space."""
     return char == " " or unicodedata.category(char)[0] not in "CZ"
 
 

@@ -7,13 +7,15 @@ import time
 
 def duration(seconds: float) -> str:
     """`0.42s`, `12.4s`, `3m 05s`, `2h 07m`, `4d 01h`."""
-    if seconds < 10:
+    # The bounds are where the text would round up to the next unit.
+    if seconds < 9.995:
         return f"{max(seconds, 0):.2f}s"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f}s"
-    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
+    whole = int(seconds + 0.5)
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
     if minutes < 60:
-        return f"{minutes}m {int(seconds) % 60:02d}s"
+        return f"{minutes}m {whole % 60:02d}s"
     if hours < 24:
         return f"{hours}h {minutes % 60:02d}m"
     return f"{days}d {hours % 24:02d}h"

@@ -8,6 +8,7 @@ from mfv.manifest.artifact import SCALAR, Artifact
 from mfv.render.text import cut, escape, shown
 from mfv.render.units import count, number, size
 
+_GLANCE = 24  # columns of a short repr in a comparison
 _ARRAYS = {"numpy.ndarray": "", "torch.Tensor": "tensor "}
 
 
@@ -67,6 +68,9 @@ def change_text(before: Artifact, after: Artifact) -> str:
         facts.append(f"{size(before.size)} -> {size(after.size)}")
     else:
         facts.append(size(after.size))
+    if before.summary.mean is None and before.summary.text != after.summary.text:
+        glances = (cut(escape(one.summary.text), _GLANCE) for one in (before, after))
+        facts.append(" -> ".join(glances))
     old_columns = {column.name: column.kind for column in before.summary.columns}
     new_columns = {column.name: column.kind for column in after.summary.columns}
     changed = [

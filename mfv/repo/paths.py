@@ -1,4 +1,8 @@
-"""Which paths out of a repository may be written to a folder. Refused ones are never repaired."""
+"""Which paths out of a repository may be written to a folder, and under which name.
+
+A path that could lead anywhere else is refused, never repaired. One that is harmless here and
+means something on another platform (a device, a stream of a file) gets a name that means nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +12,35 @@ import unicodedata
 from mfv.errors import CorruptError
 from mfv.manifest.records import Tree
 
-_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 _OURS = re.compile(r"\.(mfv|git|mfv-clone)[. ]*", re.IGNORECASE)
 _SHORT_OURS = re.compile(r"(mfv|git)~\d+", re.IGNORECASE)
+_DRIVE = re.compile(r"[A-Za-z]:([\\/].*)?", re.DOTALL)
 _LONGEST_PART, _LONGEST = 255, 4096  # bytes
 
 
 def check_path(path: bytes) -> str:
-    """`path` as text (undecodable bytes by surrogateescape) if it stays below where it is put.
+    """The path to write `path` to: text, undecodable bytes by surrogateescape.
 
-    Raises CorruptError for absolute, climbing, empty, device, control-character and repository
+    It is `path` itself, but for `:`, `\\` and the names of devices, which are percent-encoded.
+    Raises CorruptError for absolute, climbing, empty, too long, control-character and repository
     paths, on every platform alike.
     """
     text = path.decode("utf-8", "surrogateescape")
-    parts = text.split("/")
-    if len(path) > _LONGEST or any(not _is_safe(part) for part in parts):
-        raise CorruptError(
-            f"the snapshot holds the path {text[:200]!r}, which mfv writes nowhere",
-            hint="do not trust where this repository comes from",
-        )
-    return text
+    parts = re.split(r"[/\\]", text)
+    if len(path) > _LONGEST or _DRIVE.fullmatch(text) or not all(map(_is_safe, parts)):
+        raise _refused(text)
+    written = "/".join(map(_portable, text.split("/")))
+    if any(len(_bytes(part)) > _LONGEST_PART for part in written.split("/")):
+        raise _refused(text)
+    return written
 
 
 def check_tree(tree: Tree) -> list[str]:
-    """Every path of a snapshot, checked, and that no file stands where another wants a folder."""
+    """Where each file of a snapshot is to be written; checked also against each other.
+
+    CorruptError where two have one path, or one stands where another wants a folder.
+    """
     paths = [check_path(file.path) for file in tree.files]
     files = set(paths)
     if len(files) != len(paths):
@@ -40,20 +49,39 @@ def check_tree(tree: Tree) -> list[str]:
         parts = path.split("/")
         for end in range(1, len(parts)):
             if "/".join(parts[:end]) in files:
-                raise CorruptError(f"the snapshot holds {path!r} below a file")
+                raise CorruptError(f"the snapshot holds the path {path!r} below a file")
     return paths
 
 
+def _refused(text: str) -> CorruptError:
+    return CorruptError(
+        f"the snapshot holds the path {text[:200]!r}, which mfv writes nowhere",
+        hint="do not trust where this repository comes from",
+    )
+
+
 def _is_safe(part: str) -> bool:
-    if part in ("", ".", "..") or len(part.encode("utf-8", "surrogateescape")) > _LONGEST_PART:
+    if len(_bytes(part)) > _LONGEST_PART or any(ord(char) < 32 or char == "\x7f" for char in part):
         return False
     # Some file systems fold case, forms and ignorable characters: look at the folded name too.
-    folded = unicodedata.normalize("NFKC", part)
-    bare = "".join(char for char in folded if unicodedata.category(char) != "Cf")
-    if any(
-        pattern.fullmatch(name)
-        for pattern in (_OURS, _SHORT_OURS, _DEVICES)
-        for name in (part, bare)
-    ):
+    names = (part, _folded(part))
+    if any(name in ("", ".", "..") for name in names):
         return False
-    return "\\" not in part and ":" not in part and not any(ord(char) < 32 for char in part)
+    return not any(pattern.fullmatch(name) for pattern in (_OURS, _SHORT_OURS) for name in names)
+
+
+def _portable(part: str) -> str:
+    """`part` without what Windows reads as a device, a stream or a folder."""
+    part = part.replace(":", "%3A").replace("\\", "%5C")
+    if any(_DEVICE.fullmatch(name.rstrip(" .")) for name in (part, _folded(part))):
+        return f"%{ord(part[0]):02X}{part[1:]}"
+    return part
+
+
+def _folded(part: str) -> str:
+    folded = unicodedata.normalize("NFKC", part)
+    return "".join(char for char in folded if unicodedata.category(char) != "Cf")
+
+
+def _bytes(part: str) -> bytes:
+    return part.encode("utf-8", "surrogateescape")

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -176,10 +175,3 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> str:
             out = process.communicate(timeout=5)[0] if process.stdout else ""
             raise AssertionError(f"{path.name} never came: {out}")
         time.sleep(0.005)
-
-
-def environment_with(place: Place, more: Mapping[str, str]) -> Place:
-    """The same folder with other variables."""
-    other = Place(place.folder)
-    other.variables = {**place.variables, **more}
-    return other

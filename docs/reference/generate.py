@@ -1,0 +1,329 @@
+"""Writes cli.md, the reference of the command line, from the commands' own declarations.
+
+    python docs/reference/generate.py
+
+What the commands cannot say of themselves, the keys of their JSON, stands below; the tests hold
+both against what the commands really print.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from pathlib import Path
+
+from mfv import errors
+from mfv.cli.command import Argument, Option, Param, params_of
+from mfv.cli.flow import run_options
+from mfv.cli.main import COMMANDS, PIPE_CLOSED, load
+
+PAGE = Path(__file__).with_name("cli.md")
+
+EXIT_CODES = {
+    errors.EXIT_OK: "done",
+    errors.EXIT_FAILED: "failed (a run whose task failed, a disk that is full), or the runs "
+    "differ where `--exit-code` asked",
+    errors.EXIT_USAGE: "the command line makes no sense as typed; nothing was done",
+    errors.EXIT_NOT_FOUND: "a run, tag, step, artifact, file or repository does not exist",
+    errors.EXIT_CONFLICT: "something is in the way, or a name means several things",
+    errors.EXIT_CORRUPT: "stored bytes are damaged or missing, or a newer mfv wrote them",
+    errors.EXIT_INTERRUPTED: "interrupted (Ctrl-C, SIGTERM)",
+    PIPE_CLOSED: "whoever read the output closed it (`mfv log | head`)",
+}
+
+REVISIONS = {
+    "`42`": "the run with that number, if one flow alone has it",
+    "`TrainFlow/42`": "run 42 of TrainFlow",
+    "`@`": "the newest run of all flows",
+    "`@{-1}`": "the one before it; `@{-2}` the one before that",
+    "`TrainFlow@latest`, `TrainFlow@`": "the newest run of TrainFlow",
+    "`TrainFlow@{-1}`": "the one before it",
+    "`prod`": "the newest run that bears the tag `prod`",
+    "`3fa9c1`": "the run whose id begins so: 4 hex digits or more",
+    "`42~1`, `prod~`": "the run of the same flow before that one; works behind all of the above",
+}
+
+VARIABLES = {
+    "`MFV_DIR`": "the repository folder, instead of the nearest `.mfv` upwards",
+    "`MFV_USER`": "who is recorded as the one who ran it, instead of the login name",
+    "`MFV_PAGER`, `PAGER`": "what long output is shown with on a terminal; `cat` for nothing",
+    "`NO_COLOR`, `FORCE_COLOR`": "colours never, or also into a pipe",
+    "`COLUMNS`": "the width to print in, instead of the terminal's",
+}
+
+_RUN = {
+    "run": "its name, `Flow/number`",
+    "flow": "its flow",
+    "number": "its number",
+    "id": "its true name: 64 hex digits; null while it is open",
+    "status": "`open`, `ok`, `failed`, `interrupted` or `crashed`",
+    "started": "µs since 1970",
+    "ended": "µs since 1970; null while it is open",
+    "seconds": "how long it took",
+    "tags": "list of tags",
+    "parameters": "object: name to value, or to `type` and `id` where the value is no scalar",
+    "metrics": "object: the numbers that its last step left",
+    "user": "who ran it",
+    "host": "where",
+    "code": "id of the code snapshot",
+    "environment": "id of the environment",
+    "commit": "git commit, or null",
+    "dirty": "whether the work tree differed from the commit, or null without git",
+    "version": "the project's version as `git describe` tells it, or null",
+}
+_ARTIFACT = {
+    "name": "its name",
+    "type": "dotted name of its class",
+    "size": "bytes as stored, before compression",
+    "id": "the same for equal stored values",
+}
+
+# By command: what one JSON value of `--json` holds, under a line that says when.
+KEYS: dict[str, dict[str, dict[str, str]]] = {
+    "init": {
+        "One object.": {
+            "repository": "the folder",
+            "id": "the repository's id",
+            "new": "whether it was made just now",
+        }
+    },
+    "log": {
+        "One object a line for each run; a run that is damaged has the first nine keys and "
+        "`damaged`, which says how.": _RUN
+    },
+    "show": {
+        "A run: one object.": {
+            **_RUN,
+            "constants": "object, like `parameters`: class attributes of the flow",
+            "command": "list: the command line",
+            "script": "the flow's file in the code snapshot",
+            "cloned_from": "the run whose clone this code was, or null",
+            "mfv": "version of mfv",
+            "steps": "object: step to list of `task`, `attempt`, `status`, `started`, `ended`",
+            "failure": "null, or `type`, `message` and `traceback`",
+        },
+        "A task: one object. A step: the list of its tasks.": {
+            "task": "its name, `Flow/number/step/task`",
+            "status": "`ok` or `failed`",
+            "attempt": "0 for the first",
+            "started": "µs since 1970",
+            "ended": "µs since 1970",
+            "parents": "ids of the tasks before it",
+            "foreach": "list of `step`, `variable`, `index`, `total`, `value`, outermost first",
+            "cpu": "seconds, user and system",
+            "peak_memory": "bytes",
+            "exit_code": "of its process",
+            "signal": "that ended its process, or 0",
+            "inputs": "list of artifacts: parameters and constants",
+            "artifacts": "list of artifacts that it left",
+            "inherited": "names of those that it only handed on",
+            "not_stored": "object: name to the reason",
+            "failure": "null, or `type`, `message` and `traceback`",
+        },
+        "An artifact: one object; a scalar has `value`, others have `frames` and what is known "
+        "of `text`, `shape`, `dtype`, `length`, `low`, `high`, `mean`, `nulls`, `media` and "
+        "`columns`.": _ARTIFACT,
+        "`--code`: a list of objects.": {
+            "path": "in the snapshot",
+            "mode": "as git has it: 100644, 100755 or 120000",
+            "blob": "id of the content: its plain BLAKE3",
+            "size": "bytes",
+        },
+        "`--env`: one object.": {
+            "python": "version",
+            "implementation": "of Python",
+            "system": "operating system",
+            "release": "of the kernel",
+            "machine": "architecture",
+            "libc": "name and version",
+            "cpu": "its name",
+            "cpu_count": "cores",
+            "memory": "bytes",
+            "gpus": "list of names",
+            "packages": "list of name and version",
+        },
+    },
+    "diff": {
+        "One object. Each change has `name`, `before` and `after`, null on the side where it is "
+        "not.": {
+            "before": "name of the run",
+            "after": "name of the run",
+            "same": "whether nothing that makes or comes of a run differs",
+            "status": "null, or the two",
+            "parameters": "list of changes, with `difference` between numbers",
+            "constants": "the same for class attributes",
+            "metrics": "the same for the numbers that the last step left",
+            "artifacts": "the same for all artifacts, under `step/name` or `step[2]/name`",
+            "code": "list of `path`, `status`, `added`, `removed`, `text`, `hunks`",
+            "packages": "list of changes of versions",
+            "environment": "list of changes of the machine",
+            "git": "list of changes of commit, branch, remote, dirty",
+            "steps": "list of changes in the number of tasks",
+            "tags": "list of changes",
+            "unchanged": "object: how many of each kind did not change",
+        }
+    },
+    "logs": {
+        "One object a line of output.": {
+            "task": "`Flow/number/step/task`",
+            "stream": "`stdout` or `stderr`",
+            "time": "µs since 1970, when the line was read",
+            "text": "the line",
+        }
+    },
+    "tag": {
+        "The list: one object a line for each tag.": {
+            "tag": "its name",
+            "runs": "names of the runs that bear it, newest first",
+        }
+    },
+    "clone": {
+        "One object.": {
+            "folder": "where",
+            "files": "how many were written",
+            "commands": "list: what to type to run it again",
+            "missing": "list: what the snapshot does not hold, with the reason",
+            "renamed": "list: names that mean something to other systems, and the new ones",
+            "links_left_out": "list: symbolic links that lead out of the folder",
+            "secrets": "list: parameters to be given anew",
+            "environment": "list: how this environment differs from the run's",
+        }
+    },
+    "gc": {
+        "One object.": {
+            "dry_run": "whether nothing was deleted",
+            "packs": "list of `pack`, `size`, `objects`: what was, or would be, deleted",
+            "bytes": "their size together",
+            "leftover": "packs that an earlier gc condemned and did not get to delete",
+            "spared": "how many packs are too young",
+            "kept": "how many packs runs need",
+            "kept_bytes": "their size together",
+            "dead_inside": "bytes in kept packs that no run needs",
+            "runs": "how many runs there are",
+        }
+    },
+    "fsck": {
+        "One object.": {
+            "findings": "list of `severity` (`error`, `warning`, `note`), `kind`, `message`, "
+            "`runs`",
+            "entries": "log entries read",
+            "runs": "runs checked",
+            "packs": "packs checked",
+            "objects": "objects in them",
+            "bytes_read": "with `--data`",
+            "errors": "how many findings are errors",
+        }
+    },
+}
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [
+        "# The command line",
+        "",
+        "<!-- Written by generate.py from the commands themselves; edit those. -->",
+        "",
+        "`mfv COMMAND --help` says the same. Before the command: `-C DIR` runs as if started in "
+        "DIR, `--no-pager` never pages, `--version` prints the version.",
+        "",
+        "The repository is the nearest `.mfv` folder upwards, as with git. Output is coloured and "
+        "paged on a terminal only. Every command that lists or tells has `--json`.",
+        "",
+        *_section("Exit codes", ("code", "means"), EXIT_CODES),
+        *_section("Naming a run", ("RUN", "means"), REVISIONS),
+        "Below a run: `RUN/step`, `RUN/step/task`, `RUN/step/task/artifact`. The task may be left "
+        "out where its step has one, the step where the artifact is one of the last task. "
+        "`RUN:path` is a file of its code.",
+        "",
+        *_section("Environment", ("variable", "means"), VARIABLES),
+    ]
+    for name in COMMANDS:
+        parts += _command(name)
+    parts += _flow()
+    return "\n".join(parts)
+
+
+def _command(name: str) -> list[str]:
+    function = load(name)
+    params = params_of(function)
+    first, *details = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    parts = [f"## mfv {name}", "", _line(first), "", f"    {usage(name, params)}", ""]
+    examples = ""
+    for paragraph in map(_line, details):
+        if paragraph.startswith("Examples: "):
+            examples = paragraph.removeprefix("Examples: ")
+        else:
+            parts += [paragraph, ""]
+    parts += _params(params)
+    parts += ["Examples:", "", *(f"    {one}" for one in examples.split(" · ")), ""]
+    for when, keys in KEYS.get(name, {}).items():
+        rows = {f"`{key}`": text for key, text in keys.items()}
+        parts += [f"`--json`: {when}", "", *_table(("key", "holds"), rows)]
+    return parts
+
+
+def _flow() -> list[str]:
+    return [
+        "## python FLOW.py",
+        "",
+        "Every flow is a command line of its own.",
+        "",
+        "    python FLOW.py run [OPTIONS]",
+        "    python FLOW.py check",
+        "    python FLOW.py show",
+        "",
+        "`run` runs the flow and records the run, `check` checks its graph, `show` prints its "
+        "steps. Each parameter of the flow is an option of `run`, beside these:",
+        "",
+        *_params(params_of(run_options)),
+    ]
+
+
+def usage(name: str, params: Iterable[Param]) -> str:
+    """The usage line of a command."""
+    pieces = [f"mfv {name} [OPTIONS]"]
+    for param in params:
+        if isinstance(param.marker, Argument):
+            shown = param.marker.metavar or param.name.upper()
+            pieces.append(shown if param.required or shown.startswith("[") else f"[{shown}]")
+    return " ".join(pieces)
+
+
+def _params(params: Iterable[Param]) -> list[str]:
+    rows = {}
+    for param in params:
+        metavar = param.marker.metavar or {int: "N"}.get(param.kind, "TEXT")
+        if isinstance(param.marker, Option):
+            flags = ", ".join(param.marker.flags)
+            shown = flags if param.is_flag else f"{flags} {metavar}"
+        else:
+            shown = metavar
+        default = "" if param.is_flag or param.default in (None, "", (), "@") else param.default
+        rows[f"`{shown}`"] = param.marker.help + (f" Default: {default}." if default else "")
+    return _table(("argument or option", ""), rows) if rows else []
+
+
+def _section(
+    title: str, heads: tuple[str, str], rows: dict[int, str] | dict[str, str]
+) -> list[str]:
+    return [f"## {title}", "", *_table(heads, {str(name): text for name, text in rows.items()})]
+
+
+def _table(heads: tuple[str, str], rows: dict[str, str]) -> list[str]:
+    lines = [f"| {heads[0]} | {heads[1]} |", "| --- | --- |"]
+    for name, text in rows.items():
+        lines.append(f"| {_cell(name)} | {_cell(text)} |")
+    return [*lines, ""]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _line(paragraph: str) -> str:
+    return " ".join(paragraph.split())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

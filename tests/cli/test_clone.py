@@ -1,0 +1,163 @@
+"""A clone really runs again: the commands that it prints give the same artifacts."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import Ended, environment, mfv_command, python, start
+
+SLOW = """import time
+
+from mfv import FlowSpec, step
+
+
+class SlowFlow(FlowSpec):
+    @step
+    def start(self):
+        self.kept = 1
+        self.next(self.wait)
+
+    @step
+    def wait(self):
+        print("waiting", flush=True)
+        time.sleep(600)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+
+if __name__ == "__main__":
+    SlowFlow()
+"""
+
+SECRET = """from mfv import FlowSpec, Parameter, step
+
+
+class SecretFlow(FlowSpec):
+    api_token = Parameter("api_token", required=True)
+    lr = Parameter("lr", default=0.5)
+
+    @step
+    def start(self):
+        self.length = len(self.api_token)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+
+if __name__ == "__main__":
+    SecretFlow()
+"""
+
+
+def run_again(folder: Path, commands: list[str], **more: str) -> Ended:
+    """The lines that `mfv clone` printed, typed into a shell with this Python as `python`."""
+    lines = [line.replace("python ", f"{shlex.quote(sys.executable)} ", 1) for line in commands]
+    done = subprocess.run(
+        ["sh", "-ec", "\n".join(lines)],
+        cwd=folder,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def artifact_ids(folder: Path, run: str) -> dict[str, str]:
+    """Every artifact of a run by step, task and name."""
+    steps: Any = mfv_command(folder, "show", run, "--json").json["steps"]
+    found = {}
+    for step in steps:
+        for task in mfv_command(folder, "show", f"{run}/{step}", "--json").json:
+            place = task["task"].split("/", 2)[2]
+            found |= {f"{place}/{one['name']}": one["id"] for one in task["artifacts"]}
+    return found
+
+
+@pytest.mark.parametrize("run", ["TrainFlow/1", "TrainFlow/2"])
+def test_the_printed_commands_make_the_same_artifacts(copy: Path, run: str) -> None:
+    facts = mfv_command(copy, "clone", run, "out", "--json").json
+    again = run_again(copy, facts["commands"])
+    assert again.status == 0, again
+    ids = artifact_ids(copy, run)
+    assert len(ids) > 8
+    assert artifact_ids(copy, "TrainFlow/3") == ids
+
+
+def test_what_runs_in_a_clone_is_recorded_beside_the_run_it_came_from(copy: Path) -> None:
+    facts = mfv_command(copy, "clone", "TrainFlow/1", "out", "--json").json
+    assert run_again(copy, facts["commands"]).status == 0
+    assert not (copy / "out" / ".mfv").exists()
+    made = mfv_command(copy, "show", "@", "--json").json
+    assert (made["run"], made["cloned_from"]) == ("TrainFlow/3", "TrainFlow/1")
+    assert made["code"] == mfv_command(copy, "show", "TrainFlow/1", "--json").json["code"]
+    diff = mfv_command(copy, "diff", "TrainFlow/1", "TrainFlow/3", "--json").json
+    assert diff["same"] is True
+    assert "cloned from  TrainFlow/1" in mfv_command(copy, "show", "@").out
+
+
+def test_a_clone_far_from_the_repository_makes_one_of_its_own(copy: Path, tmp_path: Path) -> None:
+    target = tmp_path / "far" / "away"
+    facts = mfv_command(copy, "clone", "TrainFlow/1", os.fspath(target), "--json").json
+    assert run_again(copy, facts["commands"]).status == 0
+    assert mfv_command(target, "log", "--json").json["run"] == "TrainFlow/1"
+    assert artifact_ids(target, "TrainFlow/1") == artifact_ids(copy, "TrainFlow/1")
+
+
+def test_a_failed_run_comes_back_and_fails_again(copy: Path) -> None:
+    facts = mfv_command(copy, "clone", "BreakFlow/1", "out", "--json").json
+    again = run_again(copy, facts["commands"])
+    assert again.status == 1
+    made = mfv_command(copy, "show", "BreakFlow/2", "--json").json
+    assert made["failure"]["message"] == "there is no data"
+
+
+def test_a_crashed_run_comes_back(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    process = start(tmp_path, "slow.py", "run", start_new_session=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.rstrip().endswith(b"waiting"):
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    listed = mfv_command(tmp_path, "log", "--json").json
+    assert (listed["status"], listed["id"]) == ("crashed", None)
+    done = mfv_command(tmp_path, "clone", "SlowFlow/1", "out")
+    assert done.status == 0
+    assert (tmp_path / "out" / "slow.py").read_text() == SLOW
+    assert "python slow.py run" in done.out
+
+
+def test_secret_parameters_are_named_and_never_written(tmp_path: Path) -> None:
+    (tmp_path / "secret.py").write_text(SECRET)
+    assert python(tmp_path, "secret.py", "run", "--api_token", "hunter2hunter2").status == 0
+    done = mfv_command(tmp_path, "clone", "1", "out")
+    assert "give the secret parameters anew: api_token" in done.out
+    assert "python secret.py run --lr 0.5 --api_token=..." in done.out
+    written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert written
+    assert all(b"hunter2" not in path.read_bytes() for path in written)
+    for words in (["log"], ["show"], ["show", "--json"], ["show", "@/start/1"], ["log", "--json"]):
+        assert "hunter2" not in mfv_command(tmp_path, *words).out
+
+
+def test_files_left_out_of_the_snapshot_are_said(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW.replace("time.sleep(600)", "pass"))
+    (tmp_path / ".env").write_text("PASSWORD=hunter2\n")
+    assert python(tmp_path, "slow.py", "run").status == 0
+    done = mfv_command(tmp_path, "clone", "1", "out")
+    assert "not in the snapshot, put it in place by hand:\n  .env (" in done.out
+    assert not (tmp_path / "out" / ".env").exists()
