@@ -263,8 +263,13 @@ def _opening(
     shot = snapshot.take(prepared.script)
     state = git.read_git(prepared.script.parent)
     tree, left_out = store_tree(writer, shot)
-    secret = tuple(name for name in attributes if is_secret_name(name))
-    shown = {name: REDACTED if name in secret else value for name, value in attributes.items()}
+    secret = tuple(
+        name
+        for name, parameter in prepared.parameters.items()
+        if is_secret_name(name) or is_secret_name(parameter.attribute)
+    )
+    hidden = {prepared.parameters[name].attribute for name in secret}
+    shown = {name: REDACTED if name in hidden else value for name, value in attributes.items()}
     kept = [_constant(writer, name, value) for name, value in constants.items()]
     return Opening(
         flow=prepared.flow.__name__,
@@ -278,7 +283,7 @@ def _opening(
         git=git_record(state),
         version=git.version_string(state),
         left_out=left_out,
-        argv=tuple(printable(word) for word in who.argv),
+        argv=tuple(map(printable, _without_values(who.argv, secret))),
         cwd=printable(who.cwd),
         user=printable(who.user),
         host=printable(who.host),
@@ -296,9 +301,22 @@ def _options(prepared: Prepared, secret: Sequence[str]) -> tuple[tuple[str, str]
     texts = (
         (name, as_text(prepared.parameters[name], value))
         for name, value in prepared.values.items()
-        if prepared.parameters[name].attribute not in secret
+        if name not in secret
     )
     return tuple((name, printable(text)) for name, text in texts if text is not None)
+
+
+def _without_values(argv: Sequence[str], secret: Sequence[str]) -> list[str]:
+    """The command line with the values of secret parameters taken out."""
+    flags = {f"--{name}" for name in secret}
+    words: list[str] = []
+    for word in argv:
+        flag, equals, _ = word.partition("=")
+        if words and words[-1] in flags:
+            words.append(REDACTED)
+        else:
+            words.append(f"{flag}={REDACTED}" if equals and flag in flags else word)
+    return words
 
 
 def _below(root: str, folder: str) -> str:

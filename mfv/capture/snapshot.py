@@ -34,6 +34,7 @@ SECRET = "secret"
 TOO_LARGE = "larger than the limit"
 OVER_TOTAL = "over the total limit"
 SPECIAL = "special file"
+CONTROL_CHARACTER = "control character in its name"
 SHARED_FOLDER = "not a project folder: only its own *.py files are taken"
 
 
@@ -200,6 +201,8 @@ def _reason_against(
 ) -> str | None:
     if is_secret_path(_text(path)):
         return SECRET
+    if any(byte < 0x20 or byte == 0x7F for byte in path):
+        return CONTROL_CHARACTER  # no clone would write such a name
     if kind == stat.S_IFLNK:
         return None
     if kind != stat.S_IFREG:

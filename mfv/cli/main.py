@@ -73,6 +73,19 @@ def guarded(act: Callable[[], int]) -> int:
         return report(error)
 
 
+def report_declaration(error: Exception) -> None:
+    """Prints an error in how a flow is declared, with the line of the user's file."""
+    frames = error.__traceback__
+    place = None
+    while frames is not None:
+        if not frames.tb_frame.f_globals.get("__name__", "").startswith("mfv."):
+            place = f"{frames.tb_frame.f_code.co_filename}:{frames.tb_lineno}"
+        frames = frames.tb_next
+    if place is not None and getattr(error, "file", None) is None:
+        error.message = f"{place}: {error}".partition("\nhint:")[0]  # type: ignore[attr-defined]
+    report(error)
+
+
 def report(error: Exception) -> int:
     """Prints an error as mfv words it; returns its exit status."""
     from mfv.errors import EXIT_FAILED, MfvError

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 from mfv.cli.command import argument
-from mfv.errors import FlowError, NotFoundError
+from mfv.errors import EXIT_FAILED, FlowError, MfvError, NotFoundError
 
 
 def command(
@@ -34,8 +34,31 @@ def _become(script: Path, words: list[str]) -> NoReturn:
     name = os.fspath(script)
     sys.argv = [name, *words]
     sys.path[0:0] = [os.fspath(script.absolute().parent)]
-    runpy.run_path(name, run_name="__main__")
+    try:
+        runpy.run_path(name, run_name="__main__")
+    except SyntaxError as error:
+        raise FlowError(
+            f"{error.msg}",
+            file=error.filename or name,
+            line=error.lineno,
+            hint="it is no valid Python; nothing was run",
+        ) from None
+    except Exception as error:
+        if isinstance(error, MfvError):
+            raise
+        _print_traceback(error, name)
+        sys.exit(EXIT_FAILED)
     raise FlowError(
         f"{name} ended without running a flow",
         hint="its last lines should be: if __name__ == '__main__': MyFlow()",
     )
+
+
+def _print_traceback(error: Exception, script: str) -> None:
+    """The traceback as `python SCRIPT` prints it: from the script on, without our own frames."""
+    import traceback
+
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename != script:
+        frames = frames.tb_next
+    traceback.print_exception(type(error), error, frames or error.__traceback__)

@@ -100,7 +100,7 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     variables: tuple[tuple[str, str], ...]
     mfv: str  # version of mfv
     options: tuple[tuple[str, str], ...] = ()  # name and text of each parameter, as typed
-    secret: tuple[str, ...] = ()  # parameters whose value is kept out of the record
+    secret: tuple[str, ...] = ()  # options whose value is kept out of the record
     folder: str = ""  # the working directory below the root of the tree; empty: at it, or outside
     cloned_from: str | None = None  # name of the run whose clone this code is
 

@@ -97,7 +97,11 @@ def _earlier(state: State, run: RunState, count: int) -> RunState:
     numbers = sorted(state.runs[run.flow])
     place = numbers.index(run.number) - count
     if place < 0:
-        raise NotFoundError(f"{run.flow} has no run {count} before {run.number}")
+        back = "run" if count == 1 else f"{count} runs"
+        raise NotFoundError(
+            f"there is no {back} of {run.flow} before {run.name}",
+            hint=f"its first run is {run.flow}/{numbers[0]}",
+        )
     return state.runs[run.flow][numbers[place]]
 
 
