@@ -100,7 +100,8 @@ def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[
     for tag in values["tag"]:
         check_tag(tag)
     prepared = launch.prepare(flow, given, os.environ, user())
-    folder = chosen_folder() or launch.default_folder(prepared.script)
+    chosen = chosen_folder()
+    folder = Path(chosen) if chosen else launch.default_folder(prepared.script)
     progress = Progress()
 
     def opened(name: str) -> None:

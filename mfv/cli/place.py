@@ -1,7 +1,6 @@
 """Which repository a command means, as git finds it."""
 
 import os
-from pathlib import Path
 
 from mfv.errors import NotFoundError
 from mfv.repo.repository import Repository, find
@@ -21,10 +20,10 @@ def writer() -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def chosen_folder() -> Path | None:
+def chosen_folder() -> str | None:
     """The repository folder: MFV_DIR, else the nearest `.mfv` upwards; None without any."""
     named = os.environ.get("MFV_DIR")
-    return Path(named) if named else find(Path.cwd())
+    return named or find(os.getcwd())
 
 
 def repository() -> Repository:
@@ -32,7 +31,7 @@ def repository() -> Repository:
     folder = chosen_folder()
     if folder is None:
         raise NotFoundError(
-            f"no mfv repository in {Path.cwd()} or above it",
+            f"no mfv repository in {os.getcwd()} or above it",
             hint="`mfv init` makes one here, and so does the first `mfv run FLOW.py`",
         )
     return Repository.open(folder, writer=writer())

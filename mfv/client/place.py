@@ -105,7 +105,8 @@ def user() -> str:
 
 def _folder() -> Path:
     named = os.environ.get("MFV_DIR")
-    folder = _chosen or (Path(named).absolute() if named else find(Path.cwd()))
+    found = named or find(os.getcwd())
+    folder = _chosen or (Path(found).absolute() if found else None)
     if folder is None:
         raise MetaflowNotFound(
             f"there is no mfv repository in {Path.cwd()} or above it",

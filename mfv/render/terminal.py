@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 
 _CODES = {
@@ -19,7 +18,7 @@ _CODES = {
 
 def width() -> int:
     """Columns to print in: those of the terminal, 80 to a pipe unless COLUMNS says otherwise."""
-    return max(40, shutil.get_terminal_size((80, 24)).columns)
+    return max(40, _size()[0])
 
 
 def coloured(stream: object) -> bool:
@@ -49,10 +48,8 @@ def page(text: str, *, pager: bool = True) -> None:
     lines = text.count("\n") + 2
     on_terminal = sys.stdout.isatty() and sys.stdin.isatty()
     command = os.environ.get("MFV_PAGER") or os.environ.get("PAGER") or "less"
-    tall = lines > shutil.get_terminal_size((80, 24)).lines
-    if not (
-        pager and on_terminal and tall and command != "cat" and shutil.which(command.split()[0])
-    ):
+    tall = lines > _size()[1]
+    if not (pager and on_terminal and tall and command != "cat" and _is_there(command)):
         print(text)
         return
     import subprocess
@@ -71,3 +68,24 @@ def page(text: str, *, pager: bool = True) -> None:
             return
         except KeyboardInterrupt:
             continue  # Ctrl-C is the pager's to answer
+
+
+def _size() -> tuple[int, int]:
+    """Columns and lines: of COLUMNS and LINES where set, else of the terminal, else 80 by 24."""
+    try:
+        found: tuple[int, int] = os.get_terminal_size(sys.__stdout__.fileno())  # type: ignore[union-attr]
+    except (OSError, ValueError, AttributeError):
+        found = (80, 24)
+    names = ("COLUMNS", "LINES")
+    asked = (os.environ.get(name, "") for name in names)
+    columns, lines = (
+        int(text) if text.isdecimal() and int(text) else one or default
+        for text, one, default in zip(asked, found, (80, 24), strict=True)
+    )
+    return columns, lines
+
+
+def _is_there(command: str) -> bool:
+    import shutil  # not at the top: it takes longer than all the rest of a listing's output
+
+    return shutil.which(command.split()[0]) is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -75,7 +74,7 @@ class RunRecorder:
                     bytes(opening_id),
                     bytes(pack),
                     lease,
-                    socket.gethostname(),
+                    os.uname().nodename,
                     packs,
                 )
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterable
-from pathlib import Path
 
 from mfv.errors import ConflictError, CorruptError, NotFoundError
 from mfv.ids import EnvironmentId, OpeningId, PackId, RunId, TaskId, TreeId
@@ -57,7 +55,7 @@ class Repository:
 
     def status(self, run: RunState) -> str:
         """`open`, or how the run ended; an open run whose process is gone has `crashed`."""
-        if run.status != OPEN or self.folder is None or run.host != socket.gethostname():
+        if run.status != OPEN or self.folder is None or run.host != os.uname().nodename:
             return run.status
         return CRASHED if is_abandoned(self.lease_path(run.lease)) else OPEN
 
@@ -139,14 +137,17 @@ class Repository:
             self.log.append(build)
 
 
-def find(start: str | os.PathLike[str]) -> Path | None:
+def find(start: str | os.PathLike[str]) -> str | None:
     """The repository folder that `start` belongs to: the nearest `.mfv` upwards, or None."""
-    place = Path(start).absolute()
-    for folder in (place, *place.parents):
-        candidate = folder / FOLDER_NAME
-        if candidate.is_dir():
+    place = os.path.abspath(start)
+    while True:
+        candidate = os.path.join(place, FOLDER_NAME)
+        if os.path.isdir(candidate):
             return candidate
-    return None
+        above = os.path.dirname(place)
+        if above == place:
+            return None
+        place = above
 
 
 def _hint(pack: bytes | None) -> PackId | None:

@@ -13,7 +13,6 @@ import mmap
 import os
 import stat as stat_module
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from mfv.errors import ConflictError, NotFoundError, StorageError
 from mfv.storage.base import Buffer, Stat, check_key, check_prefix, is_key
@@ -204,19 +203,19 @@ class LocalBackend:
                 yield name
 
 
-def hold(path: str | Path) -> int:
+def hold(path: str) -> int:
     """Creates and locks the file `path`; the lock lasts until the returned fd is closed.
 
     Kept by a living process for as long as it works on something; see `is_abandoned`.
     """
     try:
-        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _create_locked(os.fspath(path))
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        return _create_locked(path)
     except OSError as error:
         raise storage_error(error, "write", path) from error
 
 
-def is_abandoned(path: str | Path) -> bool:
+def is_abandoned(path: str) -> bool:
     """True if no living process holds the lock of `path` (also where it does not exist)."""
     try:
         fd = os.open(path, _READ)

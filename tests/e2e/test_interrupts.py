@@ -25,7 +25,10 @@ def wait(self):
     self.half = self.index
     {prepare}
     print("waiting", flush=True)
-    open(f"waiting{{self.index}}", "w").write(str(os.getpid()))
+    # Closed before the signal: an exception in the closing of a forgotten file is swallowed.
+    with open("begun" + str(self.index), "w") as file:
+        file.write(str(os.getpid()))
+    os.rename(file.name, f"waiting{{self.index}}")
     {wait}
     self.next(self.join)
 
