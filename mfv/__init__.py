@@ -68,24 +68,10 @@ def __dir__() -> list[str]:
 
 def _introduce() -> None:
     """Flows know of no command line: this is where they are given one, loaded when used."""
-    import sys
-
+    from mfv.cli.main import tell_wrong_declarations
     from mfv.flow.spec import set_command_line
 
-    plain = sys.excepthook
-
-    def excepthook(kind: type, error: BaseException, trace: object) -> None:
-        # A wrong declaration raises while the user's file is imported, before any command line.
-        from mfv.errors import FlowError
-
-        if isinstance(error, FlowError):
-            from mfv.cli.main import report_declaration
-
-            report_declaration(error)
-        else:
-            plain(kind, error, trace)  # type: ignore[arg-type]
-
-    sys.excepthook = excepthook
+    tell_wrong_declarations()
 
     def run(flow: type) -> None:
         from mfv.cli.flow import main

@@ -73,17 +73,35 @@ def guarded(act: Callable[[], int]) -> int:
         return report(error)
 
 
-def report_declaration(error: Exception) -> None:
-    """Prints an error in how a flow is declared, with the line of the user's file."""
-    frames = error.__traceback__
+def tell_wrong_declarations() -> None:
+    """From now on a FlowError that nobody catches is told as one error, without a traceback.
+
+    A wrong declaration raises while the user's file is imported, before any command line runs.
+    """
+    plain = sys.excepthook
+
+    def excepthook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        from mfv.errors import FlowError
+
+        if not isinstance(error, FlowError):
+            plain(kind, error, trace)
+            return
+        place = None if error.file else _line_outside(trace)
+        if place is not None:
+            error.message = f"{place}: {error.message}"
+        report(error)
+
+    sys.excepthook = excepthook
+
+
+def _line_outside(trace: Any) -> str | None:
+    """The innermost line of a traceback that is not ours, as `file:line`."""
     place = None
-    while frames is not None:
-        if not frames.tb_frame.f_globals.get("__name__", "").startswith("mfv."):
-            place = f"{frames.tb_frame.f_code.co_filename}:{frames.tb_lineno}"
-        frames = frames.tb_next
-    if place is not None and getattr(error, "file", None) is None:
-        error.message = f"{place}: {error}".partition("\nhint:")[0]  # type: ignore[attr-defined]
-    report(error)
+    while trace is not None:
+        if not trace.tb_frame.f_globals.get("__name__", "").startswith("mfv."):
+            place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
 
 
 def report(error: Exception) -> int:

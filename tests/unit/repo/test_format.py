@@ -97,10 +97,10 @@ def test_the_nearest_repository_upwards_is_found(tmp_path: Path) -> None:
     Repository.create(tmp_path / ".mfv")
     deep = tmp_path / "a" / "b"
     deep.mkdir(parents=True)
-    assert find(deep) == tmp_path / ".mfv"
+    assert find(deep) == str(tmp_path / ".mfv")
     Repository.create(deep / ".mfv")
-    assert find(deep) == deep / ".mfv"
-    assert find(tmp_path / "a") == tmp_path / ".mfv"
+    assert find(deep) == str(deep / ".mfv")
+    assert find(tmp_path / "a") == str(tmp_path / ".mfv")
 
 
 def test_opening_what_is_not_there_is_not_found(tmp_path: Path) -> None:
