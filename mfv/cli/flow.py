@@ -1,11 +1,9 @@
 """The command line of a flow: `python flow.py run --alpha 0.5`."""
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -99,6 +97,7 @@ def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[
         raise UsageError("--max-workers must be 1 or more")
     for tag in values["tag"]:
         check_tag(tag)
+    number_file = _checked_file(values["run_id_file"])
     prepared = launch.prepare(flow, given, os.environ, user())
     chosen = chosen_folder()
     folder = Path(chosen) if chosen else launch.default_folder(prepared.script)
@@ -108,14 +107,10 @@ def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[
         if new:
             progress.note(f"made a repository in {display(folder)}")
         progress.note(f"run {name} started")
-        if values["run_id_file"]:
-            number = name.rpartition("/")[2]
-            Path(values["run_id_file"]).write_text(f"{number}\n")
+        if number_file is not None:
+            number_file.write_text(f"{name.rpartition('/')[2]}\n")
 
     new = not (folder / "format").exists()
-    with suppress(ValueError):  # not the main thread: whoever embeds us handles signals
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _stop)
     result = launch.run(
         prepared,
         folder,
@@ -130,8 +125,17 @@ def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[
     return EXIT_INTERRUPTED if result.outcome.status == "interrupted" else EXIT_FAILED
 
 
-def _stop(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
+def _checked_file(name: str | None) -> Path | None:
+    """The file for the run's number, tried before the run begins."""
+    if name is None:
+        return None
+    try:
+        Path(name).write_text("")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {name}: {error.strerror}", hint="give --run-id-file a file in a folder"
+        ) from None
+    return Path(name)
 
 
 def _check(flow: type[FlowSpec]) -> int:

@@ -52,6 +52,9 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def guarded(act: Callable[[], int]) -> int:
     """Runs `act`; an error becomes a message on stderr and its exit status, never a traceback."""
+    # Closed by whoever started us (`>&-`): then nobody is told, and the work is done all the same.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal may know fewer characters than we print
             stream.reconfigure(errors="backslashreplace")

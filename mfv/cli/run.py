@@ -31,9 +31,9 @@ def _become(script: Path, words: list[str]) -> NoReturn:
     """Runs `script` as `python SCRIPT run …` does, in this process."""
     import runpy
 
-    name = os.fspath(script)
-    sys.argv = [name, *words]
-    sys.path[0:0] = [os.fspath(script.absolute().parent)]
+    sys.argv = [os.fspath(script), *words]
+    name = os.fspath(script.absolute())  # as Python has it in __file__
+    sys.path[0:0] = [os.path.dirname(name)]
     try:
         runpy.run_path(name, run_name="__main__")
     except SyntaxError as error:

@@ -10,7 +10,7 @@ from mfv.manifest.artifact import Artifact
 from mfv.render.shown import ShownRun
 from mfv.render.terminal import Paint
 from mfv.render.text import columns, cut, escape, pad, table
-from mfv.render.units import age, duration
+from mfv.render.units import age, duration, number
 from mfv.render.values import scalar_text
 
 SYMBOLS = {"open": "@", "ok": "o", "failed": "x", "interrupted": "-", "crashed": "!"}
@@ -125,12 +125,18 @@ def _details(run: ShownRun, before: ShownRun | None) -> str:
         return f"damaged: {escape(run.trouble)}"
     pieces = [f"[{escape(tag)}]" for tag in run.tags]
     pieces += _parameters(run, before)
-    pieces += [f"{escape(name)} {scalar_text(a)}" for name, a in list(run.metrics.items())[:4]]
+    pieces += [f"{escape(name)} {_metric_text(a)}" for name, a in list(run.metrics.items())[:4]]
     if run.manifest is not None and run.manifest.failure is not None:
         failure = run.manifest.failure
         text = f"{run.manifest.failed_step}: {failure.type}: {failure.message}"
         pieces.append(escape(text.splitlines()[0]))
     return "  ".join(pieces)
+
+
+def _metric_text(artifact: Artifact) -> str:
+    """Four digits: a list is for telling runs apart; `show` has all of them."""
+    value = artifact.value
+    return number(value, 4) if isinstance(value, float) else scalar_text(artifact)
 
 
 def _parameters(run: ShownRun, before: ShownRun | None) -> list[str]:

@@ -57,11 +57,11 @@ def size(count: int) -> str:
     return f"{value:.0f} PB"
 
 
-def number(value: float) -> str:
+def number(value: float, digits: int = 6) -> str:
     """A number as short as it can be without looking different: `0.9911`, `1e-05`, `42`."""
     if isinstance(value, int):
         return str(value)
-    text = f"{value:.6g}"
+    text = f"{value:.{digits}g}"
     return text if set(text) & set(".en") else f"{text}.0"
 
 

@@ -94,7 +94,7 @@ def difference_text(before: Artifact, after: Artifact) -> str:
     change = new - old
     sign = "+" if change >= 0 else ""
     share = f" ({sign}{change / abs(old) * 100:.3g} %)" if old else ""
-    return f"  {sign}{number(change)}{share}"
+    return f"  {sign}{number(change, 3)}{share}"
 
 
 def artifact_json(artifact: Artifact) -> dict[str, Any]:

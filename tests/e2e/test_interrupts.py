@@ -191,3 +191,28 @@ def test_a_server_of_tasks_that_is_killed_fails_the_run_and_takes_its_tasks_alon
     assert place.statuses() == {"F/1": "failed"}
     assert place.values("start")["kept"] == list(range(10))
     assert_nothing_left(process)
+
+
+def test_a_flow_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    place = Place(
+        tmp_path / "project",
+        """
+        @step
+        def start(self):
+            open("began", "w").write("yes")
+            time.sleep(1)
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """,
+    )
+    running = place.start(
+        "flow.py", "run", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    )
+    wait_for(place.folder / "began", running)
+    os.killpg(running.pid, signal.SIGHUP)
+    running.communicate()
+    assert running.returncode == 0
+    assert place.statuses() == {"F/1": "ok"}

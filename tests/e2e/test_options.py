@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from processes import Place
@@ -146,3 +149,32 @@ def test_more_workers_than_files_may_be_open_is_no_trouble(place: Place) -> None
     done = place.python("flow.py", "run", "--max-workers", "1000", preexec_fn=few_files)
     assert done.code == 0, done.text
     assert place.values("join")["count"] == 60
+
+
+def test_a_file_for_the_number_that_cannot_be_written_is_told_before_the_run(
+    tmp_path: Path,
+) -> None:
+    place = Place(tmp_path / "project", BODY_OF_TWO)
+    done = place.python("flow.py", "run", "--run-id-file", "no/such/folder/number")
+    assert done.code == 2
+    assert "no/such/folder/number" in done.err
+    assert not place.store.exists()
+
+
+def test_a_flow_without_any_output_runs_all_the_same(tmp_path: Path) -> None:
+    place = Place(tmp_path / "project", BODY_OF_TWO)
+    command = ["sh", "-c", 'exec "$0" flow.py run >&- 2>&-', sys.executable]
+    closed = subprocess.run(command, cwd=place.folder, env=place.environment(), check=False)
+    assert closed.returncode == 0
+    assert place.statuses() == {"F/1": "ok"}
+
+
+BODY_OF_TWO = """
+@step
+def start(self):
+    self.next(self.end)
+
+@step
+def end(self):
+    pass
+"""
