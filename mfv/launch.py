@@ -232,6 +232,8 @@ class _Store:
 
 def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> int:
     """In the task's process: runs the step, reports, and holds everything until it is durable."""
+    # What the step reads through the client, or runs itself, belongs to the same repository.
+    os.environ["MFV_DIR"] = os.fspath(folder)
     attempt = Attempt(run, order, _Store(folder))
     succeeded = attempt.run()
     # The step is over. A Ctrl-C that comes now must not cost what it made.

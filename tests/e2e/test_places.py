@@ -144,3 +144,29 @@ def test_a_flow_inside_a_git_repository_is_recorded_at_its_root_with_its_state(
     assert (state.commit, state.dirty) == (commit, True)
     assert any("helper.py" in changed for changed in state.changed)
     assert place.view(1).opening.tree != place.view(2).opening.tree
+
+
+def test_a_step_reads_other_runs_from_the_repository_that_records_it(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    place = Place(
+        root / "flows",
+        """
+        @step
+        def start(self):
+            from mfv import Flow, namespace
+
+            namespace(None)
+            self.seen = [run.id for run in Flow("F")]
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """,
+    )
+    git(tmp_path, "init", "-q", str(root))
+    place.store = root / ".mfv"
+    for _ in range(2):
+        place.python(str(place.folder / "flow.py"), "run", cwd=tmp_path)
+    assert place.statuses() == {"F/1": "ok", "F/2": "ok"}
+    assert place.values("start", run=2)["seen"] == ["2", "1"]
