@@ -43,6 +43,8 @@ def value_text(artifact: Artifact, width: int = 60) -> str:
     if artifact.serializer == SCALAR:
         return cut(scalar_text(artifact), width)
     summary = artifact.summary
+    if summary.media is not None:
+        return ""  # its first bytes say no more than its type
     if summary.low is not None and summary.high is not None and summary.mean is not None:
         low, high, mean = number(summary.low), number(summary.high), number(summary.mean)
         nulls = f", {count(summary.nulls, 'null')}" if summary.nulls else ""
@@ -68,9 +70,7 @@ def change_text(before: Artifact, after: Artifact) -> str:
         facts.append(f"{size(before.size)} -> {size(after.size)}")
     else:
         facts.append(size(after.size))
-    if before.summary.mean is None and before.summary.text != after.summary.text:
-        glances = (cut(escape(one.summary.text), _GLANCE) for one in (before, after))
-        facts.append(" -> ".join(glances))
+    facts += _changed_text(before, after)
     old_columns = {column.name: column.kind for column in before.summary.columns}
     new_columns = {column.name: column.kind for column in after.summary.columns}
     changed = [
@@ -83,6 +83,14 @@ def change_text(before: Artifact, after: Artifact) -> str:
     if len(changed) > 4:
         facts.append(f"and {len(changed) - 4} more")
     return ", ".join(facts)
+
+
+def _changed_text(before: Artifact, after: Artifact) -> list[str]:
+    """Short reprs of both, where they are short enough to tell the two apart."""
+    if before.summary.mean is not None or before.summary.media is not None:
+        return []
+    old, new = (cut(escape(one.summary.text), _GLANCE) for one in (before, after))
+    return [f"{old} -> {new}"] if old != new else []
 
 
 def difference_text(before: Artifact, after: Artifact) -> str:
