@@ -20,6 +20,7 @@ from mfv._version import __version__
 from mfv.capture import environment, git, process, snapshot
 from mfv.capture.listing import NESTED_CLONE
 from mfv.capture.secrets import is_secret_name
+from mfv.capture.user import user_at_host
 from mfv.errors import FlowError, MfvError, StorageError, UnpicklableError
 from mfv.flow.engine import Ending, Engine, Outcome, Output, StoreAgainError
 from mfv.flow.graph import Graph, read_graph
@@ -136,7 +137,7 @@ def _run(
     # Before anything is opened: the tasks' processes are forked from this very moment.
     server = TaskServer(lambda order, line: _run_task(flow_run, folder, order, line))
     try:
-        repository = Repository.create(folder, writer=f"{who.user}@{socket.gethostname()}")
+        repository = Repository.create(folder, writer=user_at_host())
         recorder = RunRecorder(
             repository, lambda writer: _opening(writer, prepared, who, attributes, constants)
         )

@@ -15,10 +15,10 @@ from collections.abc import Iterable
 import msgspec
 
 from mfv.capture.secrets import is_secret_name, strip_credentials
+from mfv.capture.user import user_name
 
 REDACTED = "<redacted>"
 
-_USER_VARIABLES = ("MFV_USER", "METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
 _VARIABLES = (
     "BLIS_NUM_THREADS",
     "CI",
@@ -83,7 +83,6 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
 def read_process() -> Process:
     """This process, now. Never raises."""
     environment = os.environ
-    user = next((environment[name] for name in _USER_VARIABLES if environment.get(name)), "unknown")
     variables = sorted(
         (name, _clean(environment[name]))
         for name in _VARIABLES
@@ -92,7 +91,7 @@ def read_process() -> Process:
     return Process(
         argv=redact(sys.orig_argv),
         cwd=_working_folder(),
-        user=_printable(user),
+        user=user_name(),
         host=_printable(os.uname().nodename),
         variables=tuple(variables),
     )

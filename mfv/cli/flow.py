@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+from mfv.capture.user import user_name
 from mfv.cli.command import Param, option, params_of, parse
 from mfv.cli.main import guarded
-from mfv.cli.place import chosen_folder, display, user
+from mfv.cli.place import chosen_folder, display
 from mfv.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError, did_you_mean
 from mfv.flow.parameters import Parameter, collect
 from mfv.flow.spec import FlowSpec
@@ -98,7 +99,7 @@ def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[
     for tag in values["tag"]:
         check_tag(tag)
     number_file = _checked_file(values["run_id_file"])
-    prepared = launch.prepare(flow, given, os.environ, user())
+    prepared = launch.prepare(flow, given, os.environ, user_name())
     chosen = chosen_folder()
     folder = Path(chosen) if chosen else launch.default_folder(prepared.script)
     progress = Progress()

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
+from mfv.capture.user import user_at_host
 from mfv.cli.command import argument, option
-from mfv.cli.place import display, writer
+from mfv.cli.place import display
 from mfv.errors import EXIT_OK, StorageError
 from mfv.render.text import escape
 from mfv.repo.repository import FOLDER_NAME, Repository
@@ -27,7 +28,7 @@ def command(
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot make {place.parent}: {error.strerror}") from None
-    repository = Repository.create(place, writer=writer())
+    repository = Repository.create(place, writer=user_at_host())
     origin = repository.format.repository.hex()
     if json:
         from mfv.render.json import line

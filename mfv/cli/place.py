@@ -2,22 +2,9 @@
 
 import os
 
+from mfv.capture.user import user_at_host
 from mfv.errors import NotFoundError
 from mfv.repo.repository import Repository, find
-
-
-def user() -> str:
-    """Who is at work, for the log."""
-    for name in ("MFV_USER", "METAFLOW_USER", "SUDO_USER", "USERNAME", "USER"):
-        if os.environ.get(name):
-            return os.environ[name]
-    return "unknown"
-
-
-def writer() -> str:
-    """Who writes, as a log entry names it."""
-    text = f"{user()}@{os.uname().nodename}"
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def chosen_folder() -> str | None:
@@ -34,7 +21,7 @@ def repository() -> Repository:
             f"no mfv repository in {os.getcwd()} or above it",
             hint="`mfv init` makes one here, and so does the first `mfv run FLOW.py`",
         )
-    return Repository.open(folder, writer=writer())
+    return Repository.open(folder, writer=user_at_host())
 
 
 def display(folder: str | os.PathLike[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mfv.client.place import user
+from mfv.capture.user import user_name
 
 
 class _Unset:
@@ -35,5 +35,5 @@ def get_namespace() -> str | None:
 def default_namespace() -> str:
     """Goes back to `user:<me>`, which is returned."""
     global _current
-    _current = f"user:{user()}"
+    _current = f"user:{user_name()}"
     return _current

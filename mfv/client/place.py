@@ -11,12 +11,12 @@ import threading
 from pathlib import Path
 from typing import ClassVar
 
+from mfv.capture.user import user_at_host
 from mfv.client.errors import MetaflowNotFound
 from mfv.errors import NotFoundError
 from mfv.repo.names import State
 from mfv.repo.repository import FOLDER_NAME, Repository, find
 
-_USER_VARIABLES = ("MFV_USER", "METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
 _SCHEME = "local@"
 
 
@@ -31,7 +31,7 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         try:
-            self.repository = Repository.open(folder, writer=_writer())
+            self.repository = Repository.open(folder, writer=user_at_host())
         except NotFoundError as error:
             raise MetaflowNotFound(error.message, hint=error.hint) from None
 
@@ -95,14 +95,6 @@ def open_place() -> Place:
     return kept[1]
 
 
-def user() -> str:
-    """Who is at work, by the variables that recorded runs go by."""
-    for name in _USER_VARIABLES:
-        if os.environ.get(name):
-            return os.environ[name].encode("utf-8", "backslashreplace").decode()
-    return "unknown"
-
-
 def _folder() -> Path:
     named = os.environ.get("MFV_DIR")
     found = named or find(os.getcwd())
@@ -113,7 +105,3 @@ def _folder() -> Path:
             hint="run a flow, go to its folder, set MFV_DIR, or choose one with metadata(FOLDER)",
         )
     return folder
-
-
-def _writer() -> str:
-    return f"{user()}@{os.uname().nodename}"

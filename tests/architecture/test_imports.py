@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "repo": BELOW_REPO,
     "maintain": {"repo", *BELOW_REPO},
     "flow": {"errors", "ids", "manifest"},
-    "client": {"repo", "errors", "ids", "manifest"},
+    "client": {"repo", "errors", "ids", "manifest", "capture"},
     "compare": {"repo", "diff", *BELOW_REPO},
     "checkout": {"repo", *BELOW_REPO},
     "launch": {"flow", "repo", "_version", *BELOW_REPO},
