@@ -8,6 +8,7 @@ import msgspec
 
 from mfv.errors import CorruptError, MfvError, NotFoundError, StorageError
 from mfv.ids import BlobId, ObjectId, PackId
+from mfv.odb.numbers import MissingCodecError
 from mfv.odb.packindex import key_of, list_packs, read_index
 from mfv.repo.entries import Condemn, Entry
 from mfv.repo.log import Tip, decode_entry, list_entries, read_checkpoint, read_tip
@@ -147,6 +148,8 @@ class _Check:
             try:
                 database.verify(location)
                 good.add(location.record.id)
+            except MissingCodecError:
+                raise  # nothing can be said of what cannot be read here
             except (CorruptError, StorageError) as error:
                 bad[location.record.id] = error.message
         for object_id, message in bad.items():

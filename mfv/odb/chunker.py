@@ -11,30 +11,48 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mfv.odb.item import Item
+
 if TYPE_CHECKING:
     from pyfastcdc import FastCDC
 
-AVERAGE = 64 * 1024  # bytes
-SMALLEST = AVERAGE // 4
-LARGEST = AVERAGE * 4
+# Averages per kind of frame, by the curves in docs/design/007-chunking.md.
+AVERAGE = 64 * 1024  # bytes, of what is not numbers
+NUMBERS_AVERAGE = 256 * 1024  # bytes
+SPREAD = 4  # the smallest piece is an average divided, the largest one multiplied by it
 
 
 @cache
-def _cutter() -> FastCDC:
+def _cutter(average: int) -> FastCDC:
     # Imported at the first blob that is large enough to cut: most runs of small things never pay.
     from pyfastcdc import FastCDC
 
-    return FastCDC(avg_size=AVERAGE, min_size=SMALLEST, max_size=LARGEST)
+    return FastCDC(avg_size=average, min_size=average // SPREAD, max_size=average * SPREAD)
 
 
-def cut(data: memoryview) -> Iterator[memoryview]:
+def average_for(item: Item | None) -> int:
+    """The average size in bytes of the pieces of a frame of such items."""
+    return NUMBERS_AVERAGE if item is not None and item[1] > 1 else AVERAGE
+
+
+def cut(data: memoryview, item: Item | None = None) -> Iterator[memoryview]:
     """Slices of `data` (contiguous, itemsize 1) in order; joined they are `data`.
 
-    Equal bytes are cut alike everywhere. Nothing is copied.
+    Equal bytes of equal items are cut alike everywhere. Where `item` is known, each slice holds
+    whole items: content says where, then the cut moves back to where that item begins. So rows
+    put in before it shift it and do not change it. Nothing is copied.
     """
-    if len(data) <= SMALLEST:
+    average = average_for(item)
+    if len(data) <= average // SPREAD:
         if len(data):
             yield data
         return
-    for chunk in _cutter().cut_buf(data):
-        yield data[chunk.offset : chunk.offset + chunk.length]
+    width = item[1] if item is not None else 1
+    start = 0
+    for chunk in _cutter(average).cut_buf(data):
+        end = chunk.offset + chunk.length
+        if end < len(data):
+            end -= end % width
+        if end > start:  # an item may be larger than a piece
+            yield data[start:end]
+            start = end

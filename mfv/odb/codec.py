@@ -1,20 +1,16 @@
-"""How the bytes of one object are written down: raw, or zstd, chosen by trial.
+"""How the bytes of one object are written down: a number for each way, and the two directions.
 
 A codec is recorded beside each object by its number, so better ones can be added without a new
-format; a reader that lacks one says so by name.
+format; a reader that lacks one says so by name. Which one pays is decided in `trial`.
 """
 
 from __future__ import annotations
 
-import sys
 from enum import IntEnum
+from typing import NamedTuple
 
 from mfv.errors import CorruptError, FormatTooNewError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from mfv.odb import numbers, planes, zframe
 
 Buffer = bytes | bytearray | memoryview
 
@@ -24,58 +20,61 @@ class Codec(IntEnum):
 
     RAW = 0
     ZSTD = 1
+    PLANES = 2
+    PCODEC = 3
 
 
-_LEVEL = 3
-_SMALLEST = 64  # bytes; below, a zstd frame saves nothing
-_TRIAL_FROM = 16 * 1024  # bytes; above, a sample is compressed before the whole
-_SAMPLE = 4 * 1024  # bytes
-_WORTH = 0.95  # of raw: a smaller saving does not pay for the slower reading
+class Plan(NamedTuple):
+    """How to write objects that are alike."""
+
+    codec: Codec
+    detail: int = 0  # bytes of an item for PLANES, the type of number for PCODEC
 
 
-def encode(data: memoryview) -> tuple[Codec, Buffer]:
-    """The codec that pays for `data`, and its bytes under that codec (`data` itself if raw)."""
-    if len(data) < _SMALLEST:
+PLAIN = Plan(Codec.RAW)
+
+SMALLEST = 64  # bytes; below, no codec saves anything
+WORTH = 0.95  # of raw: a smaller saving does not pay for the slower reading
+
+
+def encode(data: memoryview, plan: Plan) -> tuple[Codec, Buffer]:
+    """The bytes of `data` under the codec of `plan`, or `data` itself, raw, if that saves nothing.
+
+    Returns the codec that was used.
+    """
+    packed = _packed(data, plan) if len(data) >= SMALLEST else None
+    if packed is None or len(packed) > len(data) * WORTH:
         return Codec.RAW, data
-    if len(data) >= _TRIAL_FROM and not _sample_shrinks(data):
-        return Codec.RAW, data
-    packed = zstd.compress(data, level=_LEVEL)
-    if len(packed) > len(data) * _WORTH:
-        return Codec.RAW, data
-    return Codec.ZSTD, packed
+    return plan.codec, packed
 
 
 def decode(codec: int, stored: Buffer, size: int) -> Buffer:
     """The `size` raw bytes behind `stored`; CorruptError if they are not exactly that many.
 
-    Never produces more than `size` bytes, whatever the frame claims of itself.
+    Never produces more than `size` bytes, whatever `stored` claims. Raises FormatTooNewError for
+    a codec that is not known here, MissingCodecError for one whose package is missing.
     """
     if codec == Codec.RAW:
         if len(stored) != size:
             raise CorruptError(f"an object of {len(stored)} bytes where {size} were recorded")
         return stored
     if codec == Codec.ZSTD:
-        return _unzstd(stored, size)
+        return zframe.decompress(stored, size)
+    if codec == Codec.PLANES:
+        return planes.decode(stored, size)
+    if codec == Codec.PCODEC:
+        return numbers.decode(stored, size)
     raise FormatTooNewError(
         f"an object is written with codec {codec}, which this mfv does not know",
         hint="install a newer mfv-store to read it",
     )
 
 
-def _sample_shrinks(data: memoryview) -> bool:
-    """Whether 4 KiB from the middle shrink: random bytes and packed floats do not."""
-    start = (len(data) - _SAMPLE) // 2
-    sample = data[start : start + _SAMPLE]
-    return len(zstd.compress(sample, level=1)) < _SAMPLE * _WORTH
-
-
-def _unzstd(stored: Buffer, size: int) -> bytes:
-    decoder = zstd.ZstdDecompressor()
-    try:
-        # One byte more than wanted tells a frame that is too long from one that fits.
-        data = decoder.decompress(stored, max_length=size + 1)
-    except (zstd.ZstdError, MemoryError) as error:
-        raise CorruptError(f"a zstd frame cannot be read: {error}") from None
-    if len(data) != size or not decoder.eof or decoder.unused_data:
-        raise CorruptError(f"a zstd frame does not hold exactly the {size} bytes recorded for it")
-    return data
+def _packed(data: memoryview, plan: Plan) -> bytes | None:
+    if plan.codec == Codec.ZSTD:
+        return zframe.compress(data)
+    if plan.codec == Codec.PLANES:
+        return planes.encode(data, plan.detail)
+    if plan.codec == Codec.PCODEC:
+        return numbers.encode(data, plan.detail)
+    return None

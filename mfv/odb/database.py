@@ -111,6 +111,8 @@ class Database:
             self.index.refresh()  # the hint is not all there is, and a repack may have moved it
             copies = [copy for copy in self.index.find(object_id) if copy not in tried]
         assert trouble is not None
+        if isinstance(trouble, FormatTooNewError):
+            raise trouble  # nothing is damaged; it says what is missing here
         raise CorruptError(
             f"{type(object_id).__name__} {object_id} is damaged: {trouble.message}",
             hint="`mfv fsck` lists the runs that it touches",

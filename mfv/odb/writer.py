@@ -15,15 +15,20 @@ from mfv.errors import CorruptError
 from mfv.ids import BlobId, Buffer, ChunkId, ObjectId, PackId
 from mfv.odb import codec
 from mfv.odb.chunker import cut
+from mfv.odb.codec import Codec, Plan
 from mfv.odb.database import Database
+from mfv.odb.item import Item
 from mfv.odb.pack import PackBuilder, Receipt
 from mfv.odb.packindex import key_of
+from mfv.odb.trial import choose, segment_size
 
 # A parcel travels through a pipe and waits in the scheduler's memory.
 PARCEL_LIMIT = 256 * 1024  # bytes stored
 # Compressed bytes are the writer's own; past this much of them a pack is written out.
 _PACK_LIMIT = 64 * 1024 * 1024  # bytes owned
 _PACK_LARGEST = 1 << 30  # bytes
+# Lists of chunks and records, which every reader must be able to read.
+_SMALL = Plan(Codec.ZSTD)
 
 
 class Parcel(msgspec.Struct, frozen=True, array_like=True):
@@ -53,30 +58,37 @@ class Writer:
         self._receipts: list[Receipt] = []
         self._relied: set[PackId] = set()
 
-    def add_blob(self, data: Buffer) -> BlobId:
+    def add_blob(self, data: Buffer, item: Item | None = None) -> BlobId:
         """Stores one contiguous byte string; known bytes cost one hash pass and nothing else.
 
-        The caller keeps `data` unchanged until `flush` or `parcel` returned.
+        `item` says of what items it consists, where that is known: advice on where to cut and
+        how to compress. The caller keeps `data` unchanged until `flush` or `parcel` returned.
         """
         view = memoryview(data).cast("B")
         blob = BlobId.of(view)
         if self._known(blob):
             return blob
         chunks: list[ChunkId] = []
-        for piece in cut(view):
+        start = decided = 0  # offsets: of this piece, and to where `plan` holds
+        plan = codec.PLAIN
+        for piece in cut(view, item):
             whole = len(piece) == len(view)
             chunk = ChunkId(blob) if whole else ChunkId.of(piece)
             if not self._known(chunk):
-                self._add(chunk, piece, align=not chunks)
+                if start >= decided:
+                    decided = start + segment_size(item)
+                    plan = choose(view[start:decided], item)
+                self._add(chunk, piece, plan, align=not chunks)
             chunks.append(chunk)
+            start += len(piece)
         if len(chunks) != 1 or bytes(chunks[0]) != bytes(blob):
-            self._add(blob, memoryview(b"".join(chunks)), align=False)
+            self._add_small(blob, b"".join(chunks))
         return blob
 
     def add_record(self, record_id: ObjectId, data: bytes) -> PackId:
         """Stores the record `data` under its id; returns the pack in which it lies or will lie."""
         if not self._known(record_id):
-            self._add(record_id, memoryview(data), align=False)
+            self._add_small(record_id, data)
             return self._builder.id
         places = self._database.index.find(record_id)
         return places[0].pack if places else self._builder.id
@@ -129,14 +141,18 @@ class Writer:
             return True
         return False
 
-    def _add(self, object_id: ObjectId, data: memoryview, *, align: bool) -> None:
-        number, stored = codec.encode(data)
+    def _add_small(self, object_id: ObjectId, data: bytes) -> None:
+        """Adds a record or a list of chunks: no sample is worth the trouble."""
+        self._add(object_id, memoryview(data), _SMALL, align=False)
+
+    def _add(self, object_id: ObjectId, data: memoryview, plan: Plan, *, align: bool) -> None:
+        number, stored = codec.encode(data, plan)
         self._append(object_id, object_id.kind, number, stored, len(data), align=align)
 
     def _append(
         self, object_id: ObjectId, kind: int, number: int, stored: Buffer, size: int, *, align: bool
     ) -> None:
-        if number != codec.Codec.RAW:
+        if number != Codec.RAW:
             self._owned += len(stored)
         if self._owned > _PACK_LIMIT or self._builder.size > _PACK_LARGEST:
             self._write_pack()

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from mfv.errors import CorruptError, FormatTooNewError, UnpicklableError
-from mfv.ids import Buffer
 from mfv.manifest.artifact import (
     BYTES,
     PICKLE,
@@ -20,6 +19,7 @@ from mfv.manifest.artifact import (
 )
 from mfv.odb.database import Database
 from mfv.odb.writer import Writer
+from mfv.serde.frame import Frame as Dumped
 
 
 class Stored(NamedTuple):
@@ -42,9 +42,10 @@ def store(writer: Writer, name: str, value: object) -> Artifact:
         return Artifact(name, kind, SCALAR, value)  # type: ignore[arg-type]
     from mfv.serde.summary import summarize
 
-    serializer, buffers = _serialize(name, value)
-    frames = [memoryview(buffer).cast("B") for buffer in buffers]
-    stored = tuple(Frame(bytes(writer.add_blob(frame)), len(frame)) for frame in frames)
+    serializer, frames = _serialize(name, value)
+    stored = tuple(
+        Frame(bytes(writer.add_blob(data, item)), memoryview(data).nbytes) for data, item in frames
+    )
     facts = summarize(value)
     columns = tuple(Column(printable(key), printable(text)) for key, text in facts.columns)
     fields = facts._replace(text=printable(facts.text), columns=())._asdict()
@@ -91,17 +92,17 @@ def load(database: Database, artifact: Artifact) -> object:
         raise CorruptError(f"{artifact.name!r} is recorded as text and is none") from None
 
 
-def _serialize(name: str, value: object) -> tuple[str, list[Buffer]]:
+def _serialize(name: str, value: object) -> tuple[str, list[Dumped]]:
     """The serializer for `value` and its frames.
 
     Plain bytes and text are not pickled: `mfv cat` gives them back without running anything, and
     their blob is the hash of the file that they may have come from.
     """
     if type(value) is bytes:
-        return BYTES, [value]
+        return BYTES, [Dumped(value)]
     if type(value) is str:
         with contextlib.suppress(UnicodeEncodeError):
-            return TEXT, [value.encode()]
+            return TEXT, [Dumped(value.encode())]
     from mfv.serde.pickle5 import dump
 
     return PICKLE, dump(value, name=f"self.{name}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from mfv.errors import CorruptError, MfvError, UnpicklableError
-
-Buffer = bytes | bytearray | memoryview
+from mfv.serde.frame import Buffer, Frame, item_of
 
 # Smaller buffers stay in the stream: a blob of its own would cost more than it can save.
 OUT_OF_BAND_FROM = 16 * 1024  # bytes
@@ -23,13 +25,14 @@ class LoadError(MfvError):
     code = "cannot-load"
 
 
-def dump(value: object, *, name: str) -> list[Buffer]:
+def dump(value: object, *, name: str) -> list[Frame]:
     """The frames of `value`: the stream first, then every large buffer, uncopied.
 
+    Each buffer comes with its items where its owner tells them, as arrays of numbers do.
     Keep `value` unchanged until the frames are written. Raises UnpicklableError, which says
     where below `name` (`self.conn`, `self.state['lock']`) the trouble sits.
     """
-    buffers: list[memoryview] = []
+    buffers: list[Frame] = []
 
     def out_of_band(buffer: pickle.PickleBuffer) -> bool:
         try:
@@ -38,15 +41,19 @@ def dump(value: object, *, name: str) -> list[Buffer]:
             return True  # not contiguous: pickle copies it into the stream
         if raw.nbytes < OUT_OF_BAND_FROM:
             return True
-        buffers.append(raw)
+        with memoryview(buffer) as typed:
+            buffers.append(Frame(raw, item_of(typed.format, typed.itemsize)))
         return False
 
     out = io.BytesIO()
     try:
-        pickle.Pickler(out, protocol=5, buffer_callback=out_of_band).dump(value)
+        pickler = pickle.Pickler(out, protocol=5, buffer_callback=out_of_band)
+        if "numpy" in sys.modules:
+            pickler.dispatch_table = {**copyreg.dispatch_table, **_reducers()}
+        pickler.dump(value)
     except Exception as error:
         raise _explain(value, name, error) from error
-    return [out.getbuffer(), *buffers]
+    return [Frame(out.getbuffer()), *buffers]
 
 
 def load(frames: Sequence[Buffer]) -> object:
@@ -70,6 +77,23 @@ def load(frames: Sequence[Buffer]) -> object:
     if stream.read(1):
         raise CorruptError("there are bytes behind the end of the pickle")
     return value
+
+
+def _reducers() -> dict[type, Callable[[Any], Any]]:
+    """How to pickle what would copy its buffer into the stream.
+
+    numpy does not lend out the buffer of dates and durations, which are 64-bit integers in all
+    but name. The pickle that comes of it names numpy alone, and any pickle module loads it.
+    """
+    import numpy
+
+    def reduce(array: Any) -> Any:
+        kind = array.dtype.kind
+        if kind in "mM" and array.dtype.isnative and array.nbytes >= OUT_OF_BAND_FROM:
+            return numpy.ndarray.view, (array.view("i8"), array.dtype)
+        return array.__reduce_ex__(5)
+
+    return {numpy.ndarray: reduce}
 
 
 def _explain(value: object, name: str, error: Exception) -> UnpicklableError:

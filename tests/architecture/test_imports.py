@@ -56,6 +56,7 @@ OWNER = {
     "backports": "odb",
     "compression": "odb",
     "pyfastcdc": "odb",
+    "pcodec": "odb",
     "blake3": "ids",
     "rich": "cli",
     "typer": "cli",

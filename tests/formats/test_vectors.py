@@ -18,8 +18,10 @@ from mfv.manifest import artifact, records
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.encoding import decode, encode
 from mfv.manifest.records import Task, Tree
+from mfv.odb import codec as codecs
 from mfv.odb.codec import Codec
 from mfv.odb.database import Database
+from mfv.odb.numbers import TYPES
 from mfv.odb.pack import PackBuilder
 from mfv.odb.packindex import key_of, read_index
 from mfv.repo import entries
@@ -51,7 +53,7 @@ def test_the_page_has_every_vector_that_is_checked_here() -> None:
     assert plain == {
         *("empty-blob", "blob", "format", "pack of one object", "scalar artifact"),
         *("pack with a list of chunks and a zstd frame", "artifact with a frame", "tree", "task"),
-        *("entry 1", "entry 2", "tip", "checkpoint 2"),
+        *("entry 1", "entry 2", "tip", "checkpoint 2", "planes", "numbers"),
     }
 
 
@@ -81,6 +83,35 @@ def test_the_kinds_in_packs_are_those_of_the_page() -> None:
 def test_the_codecs_are_those_of_the_page() -> None:
     section = PAGE.split("### Codecs")[1].split("\n#")[0]
     assert [int(number) for number in re.findall(r"^\| (\d+) \|", section, re.M)] == list(Codec)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("planes", Codec.PLANES), ("numbers", Codec.PCODEC)])
+def test_what_a_codec_wrote_is_read_whoever_wrote_it(name: str, codec: Codec) -> None:
+    raw = bytes.fromhex(VECTORS[name]["raw"])
+    assert bytes(codecs.decode(codec, content(name), len(raw))) == raw
+
+
+def test_planes_can_be_read_by_the_page_alone() -> None:
+    raw, stored = bytes.fromhex(VECTORS["planes"]["raw"]), content("planes")
+    count, rest = divmod(len(raw), 4)
+    assert stored[0] == 4
+    at, items = 17, [bytearray(4) for _ in range(count)]
+    for place, length in enumerate(struct.unpack_from("<4I", stored, 1)):
+        plane = stored[at : at + length]
+        if length < count:
+            plane = codecs.decode(Codec.ZSTD, plane, count)
+        for item, byte in zip(items, plane, strict=True):
+            item[place] = byte
+        at += length
+    assert b"".join(items) + stored[at:] == raw
+    assert len(stored) - at == rest
+
+
+def test_the_types_of_numbers_are_those_of_the_page() -> None:
+    section = PAGE.split("#### Numbers")[1].split("\n#")[0]
+    words = {"f": "float", "i": "signed", "u": "unsigned"}
+    rows = re.findall(r"^\| (\d+) \| (\w+ \d+) \|$", section, re.M)
+    assert rows == [(str(n), f"{words[kind]} {8 * size}") for n, (kind, size) in TYPES.items()]
 
 
 def test_the_format_file_is_read() -> None:

@@ -7,7 +7,10 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfv.odb.chunker import LARGEST, SMALLEST, cut
+from mfv.odb.chunker import AVERAGE, NUMBERS_AVERAGE, SPREAD, average_for, cut
+from mfv.odb.item import Item
+
+SMALLEST, LARGEST = AVERAGE // SPREAD, AVERAGE * SPREAD
 
 
 def seeded(seed: int, size: int) -> bytes:
@@ -56,3 +59,41 @@ def test_a_byte_put_in_at_the_front_leaves_most_pieces_as_they_were() -> None:
     before = {bytes(piece) for piece in cut(memoryview(data))}
     after = {bytes(piece) for piece in cut(memoryview(b"!" + data))}
     assert len(before & after) > 0.8 * len(before)
+
+
+items = st.none() | st.tuples(st.sampled_from("fiuV"), st.sampled_from([1, 2, 3, 4, 8, 12, 1000]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(blobs, items)
+def test_with_items_the_pieces_are_whole_items_and_joined_the_input(
+    data: bytes, item: Item | None
+) -> None:
+    pieces = list(cut(memoryview(data), item))
+    average = average_for(item)
+    assert b"".join(pieces) == data
+    assert all(0 < len(piece) < average * SPREAD + 1000 for piece in pieces)
+    if item is not None:
+        assert all(len(piece) % item[1] == 0 for piece in pieces[:-1])
+
+
+def test_items_larger_than_a_piece_are_not_cut() -> None:
+    data = seeded(3, 3 << 20)
+    pieces = [len(piece) for piece in cut(memoryview(data), ("V", 1 << 21))]
+    assert pieces == [1 << 21, 1 << 20]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 5000), st.sampled_from([2, 4, 8, 12]))
+def test_rows_put_in_leave_most_pieces_of_numbers_as_they_were(rows: int, width: int) -> None:
+    data, item = seeded(4, 8 << 20), ("f", width)
+    at = 100_000 * width
+    changed = data[:at] + seeded(5, rows * width) + data[at:]
+    before = {bytes(piece) for piece in cut(memoryview(data), item)}
+    after = {bytes(piece) for piece in cut(memoryview(changed), item)}
+    assert len(before & after) > 0.7 * len(before)
+
+
+def test_numbers_are_cut_into_larger_pieces_than_bytes() -> None:
+    assert average_for(("f", 4)) == NUMBERS_AVERAGE > AVERAGE
+    assert average_for(("u", 1)) == average_for(None) == AVERAGE

@@ -1,4 +1,4 @@
-"""Codecs: raw where nothing is saved, zstd where it pays, and no frame larger than it says."""
+"""Codecs: what was written is read back, and nothing stored makes more of itself than it says."""
 
 from __future__ import annotations
 
@@ -8,39 +8,52 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfv.errors import CorruptError, FormatTooNewError
-from mfv.odb.codec import Codec, decode, encode, zstd
+from mfv.odb.codec import PLAIN, Codec, Plan, decode, encode
+from mfv.odb.zframe import zstd
+
+PLANS = [
+    PLAIN,
+    Plan(Codec.ZSTD),
+    *(Plan(Codec.PLANES, width) for width in (2, 4, 8)),
+    *(Plan(Codec.PCODEC, number) for number in range(1, 12)),
+]
 
 
-@given(st.binary(max_size=2000), st.integers(1, 300))
-def test_what_was_encoded_is_decoded(data: bytes, times: int) -> None:
+@pytest.mark.parametrize("plan", PLANS)
+@settings(max_examples=30, deadline=None)
+@given(data=st.binary(max_size=200), times=st.integers(1, 300))
+def test_what_was_encoded_is_decoded(plan: Plan, data: bytes, times: int) -> None:
     data = data * times
-    codec, stored = encode(memoryview(data))
+    codec, stored = encode(memoryview(data), plan)
+    assert codec in (plan.codec, Codec.RAW)
     assert bytes(decode(codec, stored, len(data))) == data
     assert len(stored) <= len(data)
 
 
-@pytest.mark.parametrize("size", [1000, 20_000, 1 << 20])
-def test_random_bytes_stay_raw_and_are_not_copied(size: int) -> None:
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("size", [0, 8, 63, 1000, 20_000, 1 << 20])
+def test_random_bytes_stay_raw_and_are_not_copied_whatever_the_plan(plan: Plan, size: int) -> None:
     view = memoryview(os.urandom(size))
-    codec, stored = encode(view)
+    codec, stored = encode(view, plan)
     assert codec is Codec.RAW
     assert stored is view
 
 
 @pytest.mark.parametrize("size", [100, 20_000, 1 << 20])
 def test_text_is_compressed(size: int) -> None:
-    codec, stored = encode(memoryview((b"the same words again and again " * size)[:size]))
+    text = (b"the same words again and again " * size)[:size]
+    codec, stored = encode(memoryview(text), Plan(Codec.ZSTD))
     assert codec is Codec.ZSTD
     assert len(stored) < size // 2
 
 
-def test_bytes_too_few_to_save_anything_stay_raw() -> None:
-    assert encode(memoryview(b"a" * 63))[0] is Codec.RAW
-    assert encode(memoryview(b""))[0] is Codec.RAW
+@pytest.mark.parametrize("plan", PLANS)
+def test_bytes_too_few_to_save_anything_stay_raw(plan: Plan) -> None:
+    assert encode(memoryview(b"a" * 63), plan)[0] is Codec.RAW
 
 
 def test_a_codec_of_later_is_refused_by_its_number() -> None:
@@ -101,7 +114,8 @@ def test_no_bytes_at_all_make_the_decoder_raise_anything_else(stored: bytes) -> 
 BOMB = """
 import resource, sys
 from mfv.errors import CorruptError
-from mfv.odb.codec import Codec, decode, zstd
+from mfv.odb.codec import Codec, decode
+from mfv.odb.zframe import zstd
 
 pieces = zstd.ZstdCompressor(level=19)
 frame, block = b"", bytes(1 << 24)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import mmap
 import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfv.errors import CorruptError, FormatTooNewError
 from mfv.ids import BlobId, ChunkId, PackId, TaskId, TreeId
+from mfv.odb.chunker import NUMBERS_AVERAGE, SPREAD
 from mfv.odb.codec import Codec
 from mfv.odb.database import Database
 from mfv.odb.packindex import key_of, list_packs, read_index
@@ -426,3 +430,97 @@ def test_the_chunks_of_a_blob_are_named_in_order() -> None:
     assert database.chunk_ids(BlobId.of(RAW)) == [ChunkId(BlobId.of(RAW))]
     chunks = database.chunk_ids(BlobId.of(BIG))
     assert b"".join(database.read_blob(BlobId(chunk)) for chunk in chunks) == BIG
+
+
+def codecs_of(backend: Backend, kind: int) -> list[int]:
+    """The codecs of all objects of a kind, in the order in which they lie."""
+    records = [r for pack in list_packs(backend) for r in read_index(backend, pack)]
+    return [r.codec for r in sorted(records, key=lambda r: r.offset) if r.kind == kind]
+
+
+def weights(count: int, seed: int = 1) -> bytes:
+    return numpy.random.default_rng(seed).standard_normal(count, dtype="f4").tobytes()
+
+
+def test_numbers_are_stored_as_numbers_and_read_back_without_being_told_what_they_are() -> None:
+    data = {
+        ("f", 4): weights(1_000_000),
+        ("f", 8): numpy.round(numpy.random.default_rng(2).random(300_000), 2).tobytes(),
+        ("i", 8): numpy.arange(500_000).tobytes(),
+    }
+    backend = MemoryBackend()
+    writer = Writer(Database(backend))
+    ids = {item: writer.add_blob(numbers, item) for item, numbers in data.items()}
+    writer.flush()
+    assert ids == {item: BlobId.of(numbers) for item, numbers in data.items()}
+    assert set(codecs_of(backend, ChunkId.kind)) == {Codec.PLANES, Codec.PCODEC}
+    assert not {Codec.PLANES, Codec.PCODEC} & set(codecs_of(backend, BlobId.kind))
+    for numbers in data.values():
+        assert read(backend, numbers) == numbers
+
+
+def test_each_segment_of_a_blob_gets_the_codec_that_pays_for_it() -> None:
+    backend = MemoryBackend()
+    data = seeded(1, 2 << 20) + b"some words, " * 200_000 + weights(600_000)
+    stored(backend, data)
+    assert set(codecs_of(backend, ChunkId.kind)) == {Codec.RAW, Codec.ZSTD, Codec.PLANES}
+    assert read(backend, data) == data
+
+
+def test_the_same_bytes_are_one_blob_whatever_items_they_are_said_to_be() -> None:
+    backend = MemoryBackend()
+    writer = Writer(Database(backend))
+    data = weights(500_000)
+    assert writer.add_blob(data, ("f", 4)) == writer.add_blob(data) == writer.add_blob(data)
+    writer.flush()
+    assert len(codecs_of(backend, BlobId.kind)) == 1
+
+
+def test_raw_numbers_lie_together_and_are_mapped(tmp_path: Path) -> None:
+    backend = LocalBackend(tmp_path)
+    data = seeded(6, 5 * NUMBERS_AVERAGE * SPREAD)
+    writer = Writer(Database(backend))
+    blob = writer.add_blob(data, ("f", 8))
+    writer.flush()
+    view = Database(backend).read_blob(blob)
+    assert isinstance(view.obj, mmap.mmap)
+    assert view == data
+
+
+WITHOUT_PCODEC = """
+import sys
+sys.modules["pcodec"] = None
+from mfv.ids import BlobId
+from mfv.odb.database import Database
+from mfv.odb.numbers import MissingCodecError
+from mfv.odb.writer import Writer
+from mfv.storage.local import LocalBackend
+
+backend = LocalBackend(sys.argv[1])
+data = b"".join(n.to_bytes(8, "little") for n in range(500_000))
+try:
+    Database(backend).read_blob(BlobId.of(data))
+except MissingCodecError as error:
+    print(error.message)
+writer = Writer(Database(backend))
+blob = writer.add_blob(data, ("i", 8))
+writer.flush()
+assert Database(backend).read_blob(blob) == data
+print("stored anew")
+"""
+
+
+def test_who_lacks_a_codec_is_told_so_and_relies_on_nothing_that_he_cannot_read(
+    tmp_path: Path,
+) -> None:
+    backend = LocalBackend(tmp_path)
+    writer = Writer(Database(backend))
+    writer.add_blob(numpy.arange(500_000).tobytes(), ("i", 8))
+    writer.flush()
+    command = [sys.executable, "-c", WITHOUT_PCODEC, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    missing, anew = done.stdout.splitlines()
+    assert "the package pcodec is missing here" in missing
+    assert "damaged" not in missing
+    assert anew == "stored anew"

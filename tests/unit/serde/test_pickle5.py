@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 import threading
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfv.errors import CorruptError, UnpicklableError
+from mfv.serde.frame import Item, item_of
 from mfv.serde.pickle5 import OUT_OF_BAND_FROM, LoadError, dump, load
 
 plain = st.recursive(
@@ -31,7 +33,7 @@ plain = st.recursive(
 
 
 def there_and_back(value: Any) -> Any:
-    return load([memoryview(bytearray(frame)) for frame in dump(value, name="self.x")])
+    return load([memoryview(bytearray(frame.data)) for frame in dump(value, name="self.x")])
 
 
 @settings(deadline=None)
@@ -84,16 +86,113 @@ def test_a_read_only_array_is_stored() -> None:
 def test_a_large_contiguous_array_is_a_frame_of_its_own_and_not_copied(name: str) -> None:
     value = ARRAYS[name]
     stream, buffer = dump(value, name="self.x")
-    assert len(stream) < 1000
-    assert len(buffer) == value.nbytes
-    assert numpy.shares_memory(numpy.frombuffer(buffer, "u1"), value)
+    assert len(stream.data) < 1000
+    assert len(buffer.data) == value.nbytes
+    assert numpy.shares_memory(numpy.frombuffer(buffer.data, "u1"), value)
+
+
+DATES: dict[str, Any] = {
+    "datetimes": numpy.arange(5000).astype("M8[s]"),
+    "durations": numpy.arange(5000).astype("m8[ns]"),
+    "a table of them": numpy.arange(6000).astype("M8[D]").reshape(20, 300),
+    "in the order of Fortran": numpy.asfortranarray(
+        numpy.arange(6000).astype("M8[D]").reshape(20, 300)
+    ),
+    "not a time": numpy.full(5000, numpy.datetime64("NaT", "s")),
+}
+
+
+@pytest.mark.parametrize("name", DATES)
+def test_dates_are_frames_of_integers_though_numpy_lends_out_no_buffer_of_them(name: str) -> None:
+    value = DATES[name]
+    stream, buffer = dump({"when": value, "again": value}, name="self.x")
+    assert len(stream.data) < 1000
+    assert buffer.item == Item("i", 8)
+    assert numpy.shares_memory(numpy.frombuffer(buffer.data, "u1"), value.view("i8"))
+    loaded: Any = load([memoryview(bytearray(frame.data)) for frame in (stream, buffer)])
+    assert loaded["when"] is loaded["again"]
+    assert loaded["when"].dtype == value.dtype
+    assert loaded["when"].flags.f_contiguous == value.flags.f_contiguous
+    assert loaded["when"].flags.writeable
+    assert numpy.array_equal(loaded["when"].view("i8"), value.view("i8"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        numpy.arange(3).astype("M8[s]"),
+        numpy.arange(20_000).astype("M8[s]")[::3],
+        numpy.arange(5000).astype(">M8[s]"),
+        numpy.zeros(5000, dtype=[("when", "M8[s]"), ("what", "f8")]),
+        numpy.empty(0, dtype="M8[s]"),
+    ],
+)
+def test_dates_that_are_few_scattered_or_byte_swapped_come_back_too(value: Any) -> None:
+    loaded = there_and_back(value)
+    assert loaded.dtype.newbyteorder("=") == value.dtype.newbyteorder("=")  # numpy swaps it back
+    assert numpy.array_equal(loaded, value)
+
+
+def test_a_pickle_of_dates_names_nothing_of_mfv() -> None:
+    frames = [bytes(frame.data) for frame in dump(DATES["datetimes"], name="self.x")]
+    assert b"mfv" not in frames[0]
+    assert numpy.array_equal(pickle.loads(frames[0], buffers=frames[1:]), DATES["datetimes"])
+
+
+def test_what_others_registered_for_pickling_is_still_asked() -> None:
+    copyreg.pickle(Registered, lambda value: (Registered, (value.number + 1,)))
+    try:
+        assert there_and_back(Registered(1)).number == 2
+    finally:
+        del copyreg.dispatch_table[Registered]
+
+
+ITEMS = {
+    "f2": Item("f", 2),
+    "f4": Item("f", 4),
+    "f8": Item("f", 8),
+    "c8": Item("f", 4),
+    "c16": Item("f", 8),
+    "i1": Item("i", 1),
+    "i2": Item("i", 2),
+    "i4": Item("i", 4),
+    "i8": Item("i", 8),
+    "u1": None,
+    "u2": Item("u", 2),
+    "u4": Item("u", 4),
+    "u8": Item("u", 8),
+    "?": Item("u", 1),
+    ">f8": Item("V", 8),
+    ">i4": Item("V", 4),
+    "U7": Item("V", 28),
+}
+
+
+@pytest.mark.parametrize("dtype", ITEMS)
+def test_a_buffer_comes_with_its_items(dtype: str) -> None:
+    _, buffer = dump(numpy.zeros(OUT_OF_BAND_FROM, dtype=dtype), name="self.x")
+    assert buffer.item == ITEMS[dtype]
+
+
+def test_records_are_items_of_their_size_and_the_stream_has_none() -> None:
+    stream, buffer = dump(RECORDS, name="self.x")
+    assert (stream.item, buffer.item) == (None, Item("V", 12))
+
+
+@pytest.mark.parametrize("format", [None, "B", "c", "<B"])
+def test_plain_bytes_have_no_items(format: str | None) -> None:
+    assert item_of(format, 1) is None
+
+
+def test_items_of_no_size_are_no_items() -> None:
+    assert item_of("0s", 0) is None
 
 
 def test_each_large_buffer_is_a_frame_in_order_and_the_small_ones_stay_in_the_stream() -> None:
     value = {"a": numpy.zeros(5000), "small": numpy.ones(10), "b": numpy.ones(6000)}
     stream, *buffers = dump(value, name="self.x")
-    assert [len(buffer) for buffer in buffers] == [40_000, 48_000]
-    assert len(stream) < 1000
+    assert [len(buffer.data) for buffer in buffers] == [40_000, 48_000]
+    assert len(stream.data) < 1000
     edge = numpy.zeros(OUT_OF_BAND_FROM, dtype="u1")
     assert len(dump(edge, name="self.x")) == 2
     assert len(dump(edge[1:], name="self.x")) == 1
@@ -101,10 +200,15 @@ def test_each_large_buffer_is_a_frame_in_order_and_the_small_ones_stay_in_the_st
 
 def test_changing_one_array_of_many_changes_one_buffer() -> None:
     value = {f"layer{i}": numpy.full(5000, float(i)) for i in range(5)}
-    before = [bytes(frame) for frame in dump(value, name="self.x")]
+    before = [bytes(frame.data) for frame in dump(value, name="self.x")]
     value["layer3"] = value["layer3"] + 1
-    after = [bytes(frame) for frame in dump(value, name="self.x")]
+    after = [bytes(frame.data) for frame in dump(value, name="self.x")]
     assert [i for i in range(6) if before[i] != after[i]] == [4]
+
+
+class Registered:
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 class Holder:
@@ -227,4 +331,4 @@ def test_bytes_behind_the_end_of_the_pickle_are_refused(extra: bytes) -> None:
 def test_a_missing_buffer_is_a_load_error() -> None:
     stream, _ = dump(numpy.zeros(5000), name="self.x")
     with pytest.raises(LoadError):
-        load([stream])
+        load([stream.data])

@@ -1,0 +1,78 @@
+"""Which codec pays for a segment: found out on a sample of it, never by type name alone."""
+
+from __future__ import annotations
+
+from mfv.odb import numbers, planes, zframe
+from mfv.odb.codec import PLAIN, SMALLEST, WORTH, Codec, Plan
+from mfv.odb.item import Item
+
+# One decision holds for so much. Arrays are alike throughout; in bytes, anything may follow.
+NUMBERS_SEGMENT = 8 << 20  # bytes
+BYTES_SEGMENT = 1 << 20  # bytes
+
+# A sample is several slices, for a segment may change half way.
+_SAMPLE = 32 * 1024  # bytes at most
+_SHARE = 16  # at most one part in so many of a segment
+_SLICE = 4 * 1024  # bytes at least
+
+_PLANES_FOR_ZSTD = 1.05  # planes are written and read faster: they win unless they cost more
+_NUMBERS_FOR_REST = 0.85  # written at 100 to 400 MB/s: they win where they save
+
+
+def segment_size(item: Item | None) -> int:
+    """Bytes of a frame of such items for which one decision holds."""
+    return NUMBERS_SEGMENT if item is not None and item[1] > 1 else BYTES_SEGMENT
+
+
+def choose(segment: memoryview, item: Item | None = None) -> Plan:
+    """How to write the chunks of `segment`, whose bytes are items of `item` where that is known."""
+    if len(segment) < SMALLEST:
+        return PLAIN
+    width = item[1] if item is not None else 1
+    sample = _sample(segment, width)
+    best, cost = Plan(Codec.ZSTD), len(zframe.compress_quickly(sample)) / len(sample)
+    shares = _shares(sample, width) if width in planes.WIDTHS else _shares(sample, 8)
+    if width not in planes.WIDTHS:
+        width = _period(shares)
+    planed = sum(shares) / len(shares)
+    if width and planed < cost * _PLANES_FOR_ZSTD:
+        best, cost = Plan(Codec.PLANES, width), planed
+    number = numbers.type_of(item)
+    # Where no plane of the numbers shrinks at all, they are noise to pcodec too.
+    if number is not None and min(shares) < WORTH:
+        packed = numbers.encode(sample, number)
+        if packed is not None and len(packed) / len(sample) < cost * _NUMBERS_FOR_REST:
+            best, cost = Plan(Codec.PCODEC, number), len(packed) / len(sample)
+    return best if cost < WORTH else PLAIN
+
+
+def _sample(segment: memoryview, width: int) -> bytes:
+    """Slices from all over `segment`, each of whole items and at the same place in eight bytes."""
+    size = min(_SAMPLE, max(_SLICE, len(segment) // _SHARE))
+    if size >= len(segment):
+        return bytes(segment)
+    count = max(1, size // (2 * _SLICE))
+    step, unit = len(segment) // count, 8 * width
+    length = max(unit, size // count // unit * unit)
+    starts = (place * step + (step - length) // 2 for place in range(count))
+    return b"".join(segment[at - at % unit :][:length] for at in starts)
+
+
+def _shares(sample: bytes, width: int) -> list[float]:
+    """What each plane of `sample` takes, of its own size."""
+    return [
+        min(1.0, len(zframe.compress_bytewise(plane)) / max(1, len(plane)))
+        for plane in planes.split(memoryview(sample), width)
+    ]
+
+
+def _period(shares: list[float]) -> int:
+    """The width of items that would give planes such `shares`; 0 where they look like bytes.
+
+    In bytes of unknown kind (a file of weights, a tensor's storage) numbers betray themselves by
+    the places that shrink: of eight, each second, fourth or eighth.
+    """
+    shrink = [share < WORTH for share in shares]
+    if all(shrink) or not any(shrink):
+        return 0
+    return next(w for w in planes.WIDTHS if shrink == shrink[:w] * (len(shrink) // w))
