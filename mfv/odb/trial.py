@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from mfv.odb import numbers, planes, zframe
 from mfv.odb.codec import PLAIN, SMALLEST, WORTH, Codec, Plan
-from mfv.odb.item import Item
+from mfv.odb.item import FLOAT, Item
+from mfv.odb.numbers import TYPES
 
 # One decision holds for so much. Arrays are alike throughout; in bytes, anything may follow.
 NUMBERS_SEGMENT = 8 << 20  # bytes
-BYTES_SEGMENT = 1 << 20  # bytes
+BYTES_SEGMENT = 2 << 20  # bytes
 
 # A sample is several slices, for a segment may change half way.
 _SAMPLE = 32 * 1024  # bytes at most
-_SHARE = 16  # at most one part in so many of a segment
+_SHARE = 128  # at most one part in so many of a segment
 _SLICE = 4 * 1024  # bytes at least
+
+_LARGE = 1 << 20  # bytes
+_FEW_DIGITS = 0.9  # what zstd makes of floats that are more than a draw of their mantissas
 
 _PLANES_FOR_ZSTD = 1.05  # planes are written and read faster: they win unless they cost more
 _NUMBERS_FOR_REST = 0.85  # written at 100 to 400 MB/s: they win where they save
@@ -30,7 +34,8 @@ def choose(segment: memoryview, item: Item | None = None) -> Plan:
         return PLAIN
     width = item[1] if item is not None else 1
     sample = _sample(segment, width)
-    best, cost = Plan(Codec.ZSTD), len(zframe.compress_quickly(sample)) / len(sample)
+    plain = len(zframe.compress_quickly(sample)) / len(sample)
+    best, cost = Plan(Codec.ZSTD), plain
     shares = _shares(sample, width) if width in planes.WIDTHS else _shares(sample, 8)
     if width not in planes.WIDTHS:
         width = _period(shares)
@@ -38,8 +43,10 @@ def choose(segment: memoryview, item: Item | None = None) -> Plan:
     if width and planed < cost * _PLANES_FOR_ZSTD:
         best, cost = Plan(Codec.PLANES, width), planed
     number = numbers.type_of(item)
-    # Where no plane of the numbers shrinks at all, they are noise to pcodec too.
-    if number is not None and min(shares) < WORTH:
+    # pcodec's trial is the dearest. Where no plane of the numbers shrinks at all they are noise
+    # to it too; and of floats that a small segment holds, it is tried on those of few digits.
+    dear = len(segment) < _LARGE and plain > _FEW_DIGITS
+    if number is not None and min(shares) < WORTH and not (dear and TYPES[number][0] == FLOAT):
         packed = numbers.encode(sample, number)
         if packed is not None and len(packed) / len(sample) < cost * _NUMBERS_FOR_REST:
             best, cost = Plan(Codec.PCODEC, number), len(packed) / len(sample)
