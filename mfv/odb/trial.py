@@ -8,16 +8,21 @@ from mfv.odb.item import FLOAT, Item
 from mfv.odb.numbers import TYPES
 
 # One decision holds for so much. Arrays are alike throughout; in bytes, anything may follow.
-NUMBERS_SEGMENT = 8 << 20  # bytes
+NUMBERS_SEGMENT = 16 << 20  # bytes
 BYTES_SEGMENT = 2 << 20  # bytes
 
 # A sample is several slices, for a segment may change half way.
 _SAMPLE = 32 * 1024  # bytes at most
 _SHARE = 128  # at most one part in so many of a segment
 _SLICE = 4 * 1024  # bytes at least
+_UNIT = 64  # bytes; slices begin and end at multiples of it
+
+# Of raw, for items of eight bytes: doubles whose mantissas are noise would shrink to 0.85, at
+# three times the cost of writing them raw, and could not be mapped when they are read.
+_WORTH_OF_EIGHT = 0.8
 
 _LARGE = 1 << 20  # bytes
-_FEW_DIGITS = 0.9  # what zstd makes of floats that are more than a draw of their mantissas
+_FEW_DIGITS = 0.9  # of raw: zstd goes below on floats of up to four digits
 
 _PLANES_FOR_ZSTD = 1.05  # planes are written and read faster: they win unless they cost more
 _NUMBERS_FOR_REST = 0.85  # written at 100 to 400 MB/s: they win where they save
@@ -33,7 +38,7 @@ def choose(segment: memoryview, item: Item | None = None) -> Plan:
     if len(segment) < SMALLEST:
         return PLAIN
     width = item[1] if item is not None else 1
-    sample = _sample(segment, width)
+    sample = _sample(segment)
     plain = len(zframe.compress_quickly(sample)) / len(sample)
     best, cost = Plan(Codec.ZSTD), plain
     shares = _shares(sample, width) if width in planes.WIDTHS else _shares(sample, 8)
@@ -43,26 +48,26 @@ def choose(segment: memoryview, item: Item | None = None) -> Plan:
     if width and planed < cost * _PLANES_FOR_ZSTD:
         best, cost = Plan(Codec.PLANES, width), planed
     number = numbers.type_of(item)
-    # pcodec's trial is the dearest. Where no plane of the numbers shrinks at all they are noise
-    # to it too; and of floats that a small segment holds, it is tried on those of few digits.
+    # pcodec's trial is the dearest. Where no plane of the numbers shrinks at all they are noise to
+    # it too. Floats of five digits and more look like noise to all but pcodec: a small segment
+    # does without, for there the trial would take longer than the rest.
     dear = len(segment) < _LARGE and plain > _FEW_DIGITS
     if number is not None and min(shares) < WORTH and not (dear and TYPES[number][0] == FLOAT):
         packed = numbers.encode(sample, number)
         if packed is not None and len(packed) / len(sample) < cost * _NUMBERS_FOR_REST:
             best, cost = Plan(Codec.PCODEC, number), len(packed) / len(sample)
-    return best if cost < WORTH else PLAIN
+    return best if cost < (_WORTH_OF_EIGHT if width == 8 else WORTH) else PLAIN
 
 
-def _sample(segment: memoryview, width: int) -> bytes:
-    """Slices from all over `segment`, each of whole items and at the same place in eight bytes."""
+def _sample(segment: memoryview) -> bytes:
+    """Slices from all over `segment`; numbers of up to eight bytes stay whole in them."""
     size = min(_SAMPLE, max(_SLICE, len(segment) // _SHARE))
     if size >= len(segment):
         return bytes(segment)
     count = max(1, size // (2 * _SLICE))
-    step, unit = len(segment) // count, 8 * width
-    length = max(unit, size // count // unit * unit)
+    step, length = len(segment) // count, size // count // _UNIT * _UNIT
     starts = (place * step + (step - length) // 2 for place in range(count))
-    return b"".join(segment[at - at % unit :][:length] for at in starts)
+    return b"".join(segment[at - at % _UNIT :][:length] for at in starts)
 
 
 def _shares(sample: bytes, width: int) -> list[float]:

@@ -49,15 +49,33 @@ CASES: dict[str, tuple[bytes, Item | None, Codec, float]] = {
     "float32 weights of nobody knows what": (weights(MIB // 4), None, Codec.PLANES, 0.86),
     "bf16 weights": (bf16(MIB // 2), ("u", 2), Codec.PLANES, 0.70),
     "bf16 weights of nobody knows what": (bf16(MIB // 2), None, Codec.PLANES, 0.70),
-    "floats of a random generator": (
+    "doubles of a random generator, to be mapped": (
         numpy.random.default_rng(5).random(MIB // 8).tobytes(),
         ("f", 8),
+        Codec.RAW,
+        1,
+    ),
+    "the same of nobody knows what": (
+        numpy.random.default_rng(5).random(MIB // 8).tobytes(),
+        None,
+        Codec.RAW,
+        1,
+    ),
+    "doubles that were floats": (
+        numpy.frombuffer(weights(MIB // 4), "f4").astype("f8").tobytes(),
+        ("f", 8),
         Codec.PLANES,
-        0.86,
+        0.5,
     ),
     "ids": (numpy.arange(MIB // 8).tobytes(), ("i", 8), Codec.PCODEC, 0.002),
     "timestamps": (times(MIB // 8), ("i", 8), Codec.PCODEC, 0.21),
     "prices": (prices(MIB // 8), ("f", 8), Codec.PCODEC, 0.25),
+    "doubles of eight digits": (
+        numpy.round(numpy.random.default_rng(6).standard_normal(MIB // 8), 8).tobytes(),
+        ("f", 8),
+        Codec.PCODEC,
+        0.5,
+    ),
     "text": (b"the same words again and again, but for %d " * 20_000, None, Codec.ZSTD, 0.1),
     "big-endian floats": (
         numpy.frombuffer(weights(MIB // 4), "f4").astype(">f4").tobytes(),
@@ -102,7 +120,7 @@ def test_numbers_that_begin_anywhere_in_a_file_are_known_by_their_planes(
         assert bytes(decode(codec, stored, len(shifted))) == shifted
 
 
-items = st.none() | st.tuples(st.sampled_from("fiuV"), st.integers(1, 40))
+items = st.none() | st.tuples(st.sampled_from("fiuV"), st.integers(1, 40) | st.just(1 << 30))
 
 
 @settings(max_examples=100, deadline=None)
