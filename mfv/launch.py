@@ -219,16 +219,24 @@ class _Store:
         database = self._repository.database
         database.index.forget(self._avoid)
         writer = Writer(database, self._avoid)
-        stored = store_all(writer, values)
-        handed = writer.parcel()
-        if handed is not None:
-            parcel, relied = handed
-            delivery = _Delivery(parcel, (), tuple(sorted(map(bytes, relied))))
-        else:
-            outcome = writer.flush()
-            made = tuple(PackMade.of(receipt) for receipt in outcome.receipts)
-            delivery = _Delivery(None, made, tuple(sorted(map(bytes, outcome.relied))))
+        try:
+            stored = store_all(writer, values)
+            delivery = _deliver(writer)
+        except BaseException:
+            writer.abandon()
+            raise
         return Saved(stored.artifacts, stored.dropped, msgspec.msgpack.encode(delivery))
+
+
+def _deliver(writer: Writer) -> _Delivery:
+    """Little is handed over, much is written: durable when this returns."""
+    handed = writer.parcel()
+    if handed is not None:
+        parcel, relied = handed
+        return _Delivery(parcel, (), tuple(sorted(map(bytes, relied))))
+    outcome = writer.flush()
+    made = tuple(PackMade.of(receipt) for receipt in outcome.receipts)
+    return _Delivery(None, made, tuple(sorted(map(bytes, outcome.relied))))
 
 
 def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> int:

@@ -54,8 +54,10 @@ class PackBuilder:
     def __init__(self) -> None:
         self.id = PackId.new()
         self.records: list[Record] = []
-        self.stored: list[Buffer] = []  # beside `records`
+        self.stored: list[Buffer] = []  # beside `records`; empty where `take` gave it away
         self.size = HEADER.size  # bytes so far, without index and trailer
+        self._taken = 0  # records
+        self._end = 0  # bytes taken
 
     def add(
         self, object_id: ObjectId, kind: int, codec: int, stored: Buffer, size: int, *, align: bool
@@ -67,24 +69,39 @@ class PackBuilder:
         self.stored.append(stored)
         self.size += len(stored)
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that `take` would give."""
+        return self.size - self._end
+
+    def take(self) -> list[Buffer]:
+        """The parts of the file from where the last call ended, for writing while more is added."""
+        parts: list[Buffer] = [] if self._end else [self._header()]
+        self._end = self._end or HEADER.size
+        for place in range(self._taken, len(self.records)):
+            record = self.records[place]
+            if record.offset > self._end:
+                parts.append(bytes(record.offset - self._end))
+            parts.append(self.stored[place])
+            self.stored[place] = b""
+            self._end = record.offset + record.stored
+        self._taken = len(self.records)
+        return parts
+
     def finish(self) -> tuple[list[Buffer], Receipt]:
-        """The whole file as parts to be written in order, and the receipt for it."""
-        header = HEADER.pack(MAGIC, VERSION, self.id)
-        parts: list[Buffer] = [header]
-        end = HEADER.size
-        for record, stored in zip(self.records, self.stored, strict=True):
-            if record.offset > end:
-                parts.append(bytes(record.offset - end))
-            parts.append(stored)
-            end = record.offset + record.stored
+        """The parts that are left, to the end of the file, and the receipt for all of it."""
+        parts = self.take()
         index = b"".join(
             RECORD.pack(r.id, r.kind, r.codec, r.offset, r.stored, r.size)
             for r in sorted(self.records)
         )
-        head = TRAILER.pack(end, len(self.records), bytes(ID_BYTES))[:-ID_BYTES]
-        seal = _seal(header, index, head)
+        head = TRAILER.pack(self._end, len(self.records), bytes(ID_BYTES))[:-ID_BYTES]
+        seal = _seal(self._header(), index, head)
         parts += [index, head + seal]
-        return parts, Receipt(self.id, end + len(index) + TRAILER.size, seal)
+        return parts, Receipt(self.id, self._end + len(index) + TRAILER.size, seal)
+
+    def _header(self) -> bytes:
+        return HEADER.pack(MAGIC, VERSION, self.id)
 
 
 def index_range(trailer: bytes, size: int) -> tuple[int, int]:

@@ -7,6 +7,8 @@ that a hundred small tasks share one pack and one fsync.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -20,15 +22,26 @@ from mfv.odb.database import Database
 from mfv.odb.item import Item
 from mfv.odb.pack import PackBuilder, Receipt
 from mfv.odb.packindex import key_of
+from mfv.odb.pipeline import Lanes, PutStream
 from mfv.odb.trial import choose, segment_size
 
 # A parcel travels through a pipe and waits in the scheduler's memory.
 PARCEL_LIMIT = 256 * 1024  # bytes stored
-# Compressed bytes are the writer's own; past this much of them a pack is written out.
-_PACK_LIMIT = 64 * 1024 * 1024  # bytes owned
 _PACK_LARGEST = 1 << 30  # bytes
+# A pack that grows beyond this is written while it grows, which also bounds what waits in memory.
+_STREAM_FROM = 8 << 20  # bytes
+_HANDING = 1 << 20  # bytes handed over at a time, at least
+# Larger blobs are hashed and compressed on two cores, in batches that outweigh the handing over.
+_LANES_FROM = 4 << 20  # bytes
+_BATCH = 1 << 20  # bytes
 # Lists of chunks and records, which every reader must be able to read.
 _SMALL = Plan(Codec.ZSTD)
+
+
+# On the way through the lanes: chunks with their bytes, with a plan, with the size and codec.
+_Hashed = list[tuple[ChunkId, memoryview]]
+_Planned = list[tuple[ChunkId, memoryview, Plan]]
+_Packed = list[tuple[ChunkId, int, Codec, Buffer]]
 
 
 class Parcel(msgspec.Struct, frozen=True, array_like=True):
@@ -53,7 +66,8 @@ class Writer:
         self._avoid = avoid or set()
         self._builder = PackBuilder()
         self._own: set[bytes] = set()
-        self._owned = 0  # bytes
+        self._stream: PutStream | None = None
+        self._lanes: Lanes | None = None
         self._good: set[bytes] = set()
         self._receipts: list[Receipt] = []
         self._relied: set[PackId] = set()
@@ -68,22 +82,54 @@ class Writer:
         blob = BlobId.of(view)
         if self._known(blob):
             return blob
-        chunks: list[ChunkId] = []
-        start = decided = 0  # offsets: of this piece, and to where `plan` holds
-        plan = codec.PLAIN
-        for piece in cut(view, item):
-            whole = len(piece) == len(view)
-            chunk = ChunkId(blob) if whole else ChunkId.of(piece)
-            if not self._known(chunk):
-                if start >= decided:
-                    decided = start + segment_size(item)
-                    plan = choose(view[start:decided], item)
-                self._add(chunk, piece, plan, align=not chunks)
-            chunks.append(chunk)
-            start += len(piece)
+        chunks = self._add_chunks(blob, view, item)
         if len(chunks) != 1 or bytes(chunks[0]) != bytes(blob):
             self._add_small(blob, b"".join(chunks))
         return blob
+
+    def _add_chunks(self, blob: BlobId, view: memoryview, item: Item | None) -> list[ChunkId]:
+        """Stores the chunks of a new blob; returns their ids in order."""
+        chunks: list[ChunkId] = []
+        hashed: Iterable[_Hashed]
+        packed: Iterable[_Packed]
+        if len(view) < _LANES_FROM:
+            hashed = (_hash(blob, len(view), batch) for batch in _batches(cut(view, item)))
+            packed = map(_pack, self._planned(hashed, view, item, chunks))
+        else:
+            lanes = self._lanes = self._lanes or Lanes()
+            batches = _batches(cut(view, item))
+            hashed = lanes.in_order(partial(_hash, blob, len(view)), batches)
+            packed = lanes.in_order(_pack, self._planned(hashed, view, item, chunks))
+        first = True  # of the blob: where it lies in one piece, it can be mapped
+        for batch in packed:
+            for chunk, size, number, stored in batch:
+                self._append(chunk, chunk.kind, number, stored, size, align=first)
+                first = False
+        return chunks
+
+    def _planned(
+        self,
+        hashed: Iterable[_Hashed],
+        view: memoryview,
+        item: Item | None,
+        chunks: list[ChunkId],
+    ) -> Iterator[_Planned]:
+        """Batches of the chunks that are new, each with how to write it; notes all in `chunks`."""
+        start = decided = 0  # offsets: of this piece, and to where `plan` holds
+        plan = codec.PLAIN
+        for batch in hashed:
+            new: _Planned = []
+            for chunk, piece in batch:
+                if not self._known(chunk):
+                    if start >= decided:
+                        decided = start + segment_size(item)
+                        plan = choose(view[start:decided], item)
+                    # From now on it is ours, also for the batches that are hashed already.
+                    self._own.add(bytes(chunk))
+                    new.append((chunk, piece, plan))
+                chunks.append(chunk)
+                start += len(piece)
+            yield new
 
     def add_record(self, record_id: ObjectId, data: bytes) -> PackId:
         """Stores the record `data` under its id; returns the pack in which it lies or will lie."""
@@ -107,8 +153,9 @@ class Writer:
 
     def parcel(self) -> tuple[Parcel, set[PackId]] | None:
         """What was gathered and what it relies on; None if that is too much to hand over."""
-        if self._receipts or self.pending > PARCEL_LIMIT:
+        if self._receipts or self._stream is not None or self.pending > PARCEL_LIMIT:
             return None
+        self._close_lanes()
         builder = self._builder
         objects = [
             (record.id, record.kind, record.codec, bytes(stored), record.size)
@@ -119,7 +166,15 @@ class Writer:
     def flush(self) -> Outcome:
         """Writes what was gathered as packs; durable when this returns."""
         self._write_pack()
+        self._close_lanes()
         return Outcome(self._receipts, self._relied)
+
+    def abandon(self) -> None:
+        """Drops what was gathered and is not in a pack yet, and ends all threads."""
+        if self._stream is not None:
+            self._stream.abandon()
+            self._stream = None
+        self._close_lanes()
 
     def _known(self, object_id: ObjectId) -> bool:
         """Whether a copy exists that a commit may rely on.
@@ -152,19 +207,54 @@ class Writer:
     def _append(
         self, object_id: ObjectId, kind: int, number: int, stored: Buffer, size: int, *, align: bool
     ) -> None:
-        if number != Codec.RAW:
-            self._owned += len(stored)
-        if self._owned > _PACK_LIMIT or self._builder.size > _PACK_LARGEST:
+        if self._builder.size > _PACK_LARGEST:
             self._write_pack()
         self._builder.add(object_id, kind, number, stored, size, align=align)
         self._own.add(bytes(object_id))
+        if self._builder.size > _STREAM_FROM and self._builder.waiting > _HANDING:
+            if self._stream is None:
+                key = key_of(self._builder.id)
+                self._stream = PutStream(self._database.backend, key)
+            self._stream.hand(self._builder.take())
 
     def _write_pack(self) -> None:
         if not self._builder.records:
             return
         parts, receipt = self._builder.finish()
-        self._database.backend.put(key_of(receipt.pack), parts)
+        if self._stream is None:
+            self._database.backend.put(key_of(receipt.pack), parts)
+        else:
+            stream, self._stream = self._stream, None
+            stream.hand(parts)
+            stream.close()
         self._database.index.add(receipt.pack, self._builder.records)
         self._receipts.append(receipt)
         self._builder = PackBuilder()
-        self._owned = 0
+
+    def _close_lanes(self) -> None:
+        if self._lanes is not None:
+            self._lanes.close()
+            self._lanes = None
+
+
+def _batches(pieces: Iterable[memoryview]) -> Iterator[list[memoryview]]:
+    """The pieces in order, in lists of at least a MiB together."""
+    batch: list[memoryview] = []
+    size = 0
+    for piece in pieces:
+        batch.append(piece)
+        size += len(piece)
+        if size >= _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _hash(blob: BlobId, size: int, pieces: list[memoryview]) -> _Hashed:
+    """Each piece with its id; that of a blob which was not cut is the blob's own."""
+    return [(ChunkId(blob) if len(p) == size else ChunkId.of(p), p) for p in pieces]
+
+
+def _pack(batch: _Planned) -> _Packed:
+    return [(chunk, len(piece), *codec.encode(piece, plan)) for chunk, piece, plan in batch]

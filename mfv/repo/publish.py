@@ -37,8 +37,12 @@ def publish(
     foreign = {receipt.pack for receipt in receipts} | set(relied)
     while True:
         writer = Writer(database, avoid={PackId(pack) for pack in log.state.condemned})
-        build = fill(writer)
-        outcome = writer.flush()
+        try:
+            build = fill(writer)
+            outcome = writer.flush()
+        except BaseException:
+            writer.abandon()
+            raise
         made = (*receipts, *outcome.receipts)
         packs = tuple(PackMade.of(receipt) for receipt in made)
         try:

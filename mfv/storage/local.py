@@ -19,6 +19,7 @@ from mfv.storage.base import Buffer, Stat, check_key, check_prefix, is_key
 
 TMP = "tmp"
 _WRITEV_MAX = 512  # buffers a call; Linux takes 1024, others less
+_BATCH = 4 << 20  # bytes gathered for one call: parts may still be on their way
 _WRITEV_BYTES = 1 << 28  # bytes a call; macOS refuses more than INT_MAX
 # A link planted in a repository is not followed, and a planted pipe does not hang its reader.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -271,7 +272,7 @@ def _write_all(fd: int, parts: Iterable[Buffer]) -> None:
             continue
         batch.append(view)
         size += len(view)
-        if len(batch) >= _WRITEV_MAX or size >= _WRITEV_BYTES:
+        if len(batch) >= _WRITEV_MAX or size >= _BATCH:
             _writev(fd, batch)
             batch, size = [], 0
     _writev(fd, batch)
