@@ -39,6 +39,7 @@ from mfv.odb.writer import Parcel, Writer
 from mfv.repo.artifacts import load, printable, store, store_all
 from mfv.repo.code import git_record, store_environment, store_tree
 from mfv.repo.entries import PackMade
+from mfv.repo.lineage import Ancestry
 from mfv.repo.log import CondemnedError
 from mfv.repo.recorder import Finished, RunRecorder
 from mfv.repo.repository import Repository
@@ -204,8 +205,9 @@ class _Commits:
 class _Store:
     """The flow's store, in one task's process, by way of a repository's object database."""
 
-    def __init__(self, folder: Path) -> None:
-        self._repository = Repository.open(folder)
+    def __init__(self, folder: Path, flow: str, order: Order) -> None:
+        self._repository = repository = Repository.open(folder)
+        self._ancestry = Ancestry(repository, flow, order.run, order.step, order.splits)
         self._avoid: set[PackId] = set()
 
     def task(self, ref: TaskRef) -> Task:
@@ -220,7 +222,7 @@ class _Store:
         database.index.forget(self._avoid)
         writer = Writer(database, self._avoid)
         try:
-            stored = store_all(writer, values)
+            stored = store_all(writer, values, self._ancestry.of)
             delivery = _deliver(writer)
         except BaseException:
             writer.abandon()
@@ -243,7 +245,7 @@ def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> 
     """In the task's process: runs the step, reports, and holds everything until it is durable."""
     # What the step reads through the client, or runs itself, belongs to the same repository.
     os.environ["MFV_DIR"] = os.fspath(folder)
-    attempt = Attempt(run, order, _Store(folder))
+    attempt = Attempt(run, order, _Store(folder, run.flow.__name__, order))
     succeeded = attempt.run()
     # The step is over. A Ctrl-C that comes now must not cost what it made.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

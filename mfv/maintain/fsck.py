@@ -179,7 +179,7 @@ class _Check:
         parts: list[bytes] = [bytes(object_id)]
         try:
             if isinstance(object_id, BlobId):
-                parts += map(bytes, database.chunk_ids(object_id))
+                parts += map(bytes, database.needed_chunks(object_id, set()))
         except (CorruptError, StorageError) as error:
             self._find("error", "object", f"{run.name}: {error.message}", run.name)
             return

@@ -112,8 +112,9 @@ def run(repository: Repository, planned: GcPlan, *, grace: float = GRACE) -> GcP
 
 
 def _live(repository: Repository, state: State) -> Iterator[bytes]:
-    """The ids of all objects that some run leads to, chunks included."""
+    """The ids of all objects that some run leads to, chunks and what they build on included."""
     seen: set[bytes] = set()
+    chunks: set[bytes] = set()
     for run_state in state:
         view = RunView(repository, run_state)
         for record in records_of(view):
@@ -122,7 +123,7 @@ def _live(repository: Repository, state: State) -> Iterator[bytes]:
             if blob not in seen:
                 seen.add(bytes(blob))
                 yield bytes(blob)
-                yield from map(bytes, repository.database.chunk_ids(blob))
+                yield from repository.database.needed_chunks(blob, chunks)
 
 
 def _sort(

@@ -22,6 +22,7 @@ class Codec(IntEnum):
     ZSTD = 1
     PLANES = 2
     PCODEC = 3
+    GROUP = 4  # several chunks after older ones: `delta` writes and reads it
 
 
 class Plan(NamedTuple):

@@ -5,20 +5,24 @@ Every byte is hashed before it is handed out, the memory-mapped path included.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from mfv.errors import CorruptError, FormatTooNewError, NotFoundError
 from mfv.ids import ID_BYTES, RECORD_TYPES, BlobId, Buffer, ChunkId, ObjectId, PackId
-from mfv.odb import codec
+from mfv.odb import codec, delta
+from mfv.odb.aligner import Old
 from mfv.odb.codec import Codec
 from mfv.odb.packindex import Location, PackIndex, key_of
+from mfv.odb.recent import Expanded, Recent
 from mfv.storage.base import Backend, Mappable
 
 T = TypeVar("T")
 
 # From here on a raw blob is mapped; below, a copy is cheaper than a page table entry.
 _MAP_FROM = 256 * 1024  # bytes
+# Enough for what reading one blob from start to end asks for again and again.
+_KEPT = 32 << 20  # bytes of groups, and as many of chunks that groups build on
 
 
 class Database:
@@ -27,6 +31,8 @@ class Database:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.index = PackIndex(backend)
+        self._groups: Recent[tuple[PackId, int]] = Recent(_KEPT)
+        self._bases: Recent[ChunkId] = Recent(_KEPT)
 
     def read_record(self, record_id: ObjectId, hint: PackId | None = None) -> bytes:
         """The bytes of a record, verified; CorruptError if it is missing or damaged.
@@ -64,20 +70,65 @@ class Database:
             return [ChunkId(blob)]
         return self._any_copy(blob, lambda copy: self._recipe(copy))
 
-    def verify(self, location: Location) -> list[Location]:
-        """Reads the object at `location` and checks it; returns all locations that it needs.
+    def verify(self, location: Location) -> frozenset[PackId]:
+        """Reads the object at `location` and checks it; returns all packs that it needs.
 
-        A recipe is verified by reading the blob that it describes, and needs its chunks too.
-        Raises CorruptError.
+        A recipe is verified by reading the blob that it describes, and needs its chunks too; a
+        chunk in a group needs what the group builds on. Raises CorruptError.
         """
         record = location.record
         if record.kind == BlobId.kind:
-            _, used = self._read_chunks(BlobId(record.id), self._chunks(location))
-            return [location, *used]
+            _, chunks = self._read_chunks(BlobId(record.id), self._chunks(location))
+            return frozenset({location.pack}).union(*map(self._needed, chunks))
         kind = ChunkId if record.kind == ChunkId.kind else _record_type(record.kind)
         if kind.of(self._decode(location)) != record.id:
             raise CorruptError(f"{record.id.hex()[:12]} in pack {location.pack} is damaged")
-        return [location]
+        return self._needed(location)
+
+    def version(self, blob: BlobId) -> list[Old]:
+        """The chunks of a blob, as a later version of it needs them; CorruptError if any is gone.
+
+        Of several copies the least deep counts. Nothing is verified yet.
+        """
+        found = []
+        for chunk in self.chunk_ids(blob):
+            copies = self._locate(chunk)
+            depth = min(copy.record.depth for copy in copies)
+            found.append(Old(chunk, copies[0].record.size, depth))
+        return found
+
+    def read_together(self, chunks: list[ChunkId], depth: int) -> tuple[bytes, frozenset[PackId]]:
+        """The verified bytes of `chunks`, joined, and the packs that they came from.
+
+        Only copies less deep than `depth` are read. CorruptError where one has no whole copy.
+        """
+        data, packs = bytearray(), set[PackId]()
+        for chunk in chunks:
+            read = self._less_deep(chunk, depth)
+            data += read.data
+            packs |= read.packs
+            if len(data) > delta.CREDIBLE_BASE:
+                raise CorruptError("a group builds on more than any writer puts before one")
+        return bytes(data), frozenset(packs)
+
+    def needed_chunks(self, blob: BlobId, seen: set[bytes]) -> Iterator[ChunkId]:
+        """All chunks without which some copy of `blob` cannot be read, unless in `seen`.
+
+        Those that its groups build on are among them. Adds them to `seen`; CorruptError where
+        it cannot be told.
+        """
+        waiting = self.chunk_ids(blob)
+        groups: set[tuple[PackId, int]] = set()
+        while waiting:
+            chunk = waiting.pop()
+            if chunk in seen:
+                continue
+            seen.add(bytes(chunk))
+            yield chunk
+            for pack, record in self.index.find(chunk):
+                if record.codec == Codec.GROUP and (pack, record.offset) not in groups:
+                    groups.add((pack, record.offset))
+                    waiting += delta.parse(self._stored(Location(pack, record))).base
 
     def _locate(self, object_id: ObjectId, hint: PackId | None = None) -> list[Location]:
         found = self.index.find(object_id, hint)
@@ -195,6 +246,49 @@ class Database:
             return self._any_copy(ChunkId(chunk.record.id), check)
 
     def _decode(self, location: Location) -> Buffer:
+        """The bytes at `location`, unchecked; those of a group build on checked ones."""
+        record = location.record
+        if record.codec != Codec.GROUP:
+            return codec.decode(record.codec, self._stored(location), record.size)
+        data = memoryview(self._group(location).data)[record.within : record.within + record.size]
+        if len(data) != record.size:
+            raise CorruptError(f"a chunk of pack {location.pack} lies outside its group")
+        return data
+
+    def _needed(self, location: Location) -> frozenset[PackId]:
+        """The packs without which the chunk or record at `location` cannot be read."""
+        if location.record.codec != Codec.GROUP:
+            return frozenset({location.pack})
+        return self._group(location).packs
+
+    def _group(self, location: Location) -> Expanded:
+        """The whole group of the chunk at `location`; what it builds on is verified."""
+        pack, record = location
+
+        def expand() -> Expanded:
+            group = delta.parse(self._stored(location))
+            before, packs = self.read_together(group.base, record.depth)
+            return Expanded(delta.decode(group, before), packs | {pack}, record.depth)
+
+        return self._groups.read_once((pack, record.offset), expand)
+
+    def _less_deep(self, chunk: ChunkId, depth: int) -> Expanded:
+        """The verified bytes of a chunk that a group of `depth` builds on."""
+
+        def read(copy: Location) -> Expanded:
+            if copy.record.kind != ChunkId.kind or copy.record.depth >= depth:
+                raise CorruptError("no copy that a group could build on")
+            data = self._decode(copy)
+            if ChunkId.of(data) != chunk:
+                raise CorruptError("its bytes do not match its id")
+            return Expanded(bytes(data), self._needed(copy), copy.record.depth)
+
+        found = self._bases.get(chunk)
+        if found is None or found.depth >= depth:
+            found = self._bases.keep(chunk, self._any_copy(chunk, read))
+        return found
+
+    def _stored(self, location: Location) -> Buffer:
         pack, record = location
         try:
             stored = self.backend.get(key_of(pack), record.offset, record.stored)
@@ -202,7 +296,7 @@ class Database:
             raise CorruptError(f"pack {pack} is gone") from None
         if len(stored) != record.stored:
             raise CorruptError(f"pack {pack} is cut short")
-        return codec.decode(record.codec, stored, record.size)
+        return stored
 
 
 def _record_type(kind: int) -> type[ObjectId]:

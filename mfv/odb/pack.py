@@ -2,7 +2,7 @@
 
     header   64 bytes: magic, pack id, zeros
     payload  the objects' stored bytes; a frame's first chunk starts at a multiple of 64
-    index    64 bytes an object, sorted by id
+    index    64 bytes an object, sorted by id; chunks compressed together share their stored bytes
     trailer  64 bytes: index offset, object count, zeros, seal
 
 The seal covers header, index and trailer; the index holds the hash of every object. So every
@@ -12,6 +12,7 @@ byte that matters is covered once, and writing costs no second hash pass over th
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mfv.errors import CorruptError, FormatTooNewError
@@ -23,7 +24,7 @@ MAGIC = b"MFVPACK"
 VERSION = 1
 ALIGNMENT = 64  # bytes
 HEADER = struct.Struct("<7sB16s40x")
-RECORD = struct.Struct("<32sBB6xQQQ")
+RECORD = struct.Struct("<32sBBBxIQQQ")
 TRAILER = struct.Struct("<QQ16x32s")
 
 MAX_OBJECT = 1 << 32  # bytes raw; a larger claim is refused before anything is allocated
@@ -37,6 +38,16 @@ class Record(NamedTuple):
     codec: int
     offset: int  # bytes from the start of the pack
     stored: int  # bytes in the pack
+    size: int  # bytes raw
+    depth: int = 0  # how many groups of chunks must be expanded one after another to read it
+    within: int = 0  # bytes from the start of its group, where it has one
+
+
+class Member(NamedTuple):
+    """One of several objects that are stored together."""
+
+    id: ObjectId
+    kind: int
     size: int  # bytes raw
 
 
@@ -56,18 +67,33 @@ class PackBuilder:
         self.records: list[Record] = []
         self.stored: list[Buffer] = []  # beside `records`; empty where `take` gave it away
         self.size = HEADER.size  # bytes so far, without index and trailer
+        self.payload = 0  # bytes of the objects alone
         self._taken = 0  # records
         self._end = 0  # bytes taken
 
     def add(
-        self, object_id: ObjectId, kind: int, codec: int, stored: Buffer, size: int, *, align: bool
+        self,
+        members: Sequence[Member],
+        codec: int,
+        stored: Buffer,
+        depth: int = 0,
+        *,
+        align: bool = False,
     ) -> None:
-        """Appends one object of `size` raw bytes; `align` starts it at a multiple of 64."""
+        """Appends one stored range with the objects in it, in their order.
+
+        Several only where `codec` packs them together; `align` starts it at a multiple of 64.
+        """
         if align:
             self.size += -self.size % ALIGNMENT
-        self.records.append(Record(bytes(object_id), kind, codec, self.size, len(stored), size))
-        self.stored.append(stored)
-        self.size += len(stored)
+        within, length = 0, len(stored)
+        for object_id, kind, size in members:
+            place = (self.size, length, size, depth, within)
+            self.records.append(Record(bytes(object_id), kind, codec, *place))
+            self.stored.append(b"" if within else stored)
+            within += size
+        self.size += length
+        self.payload += length
 
     @property
     def waiting(self) -> int:
@@ -80,6 +106,8 @@ class PackBuilder:
         self._end = self._end or HEADER.size
         for place in range(self._taken, len(self.records)):
             record = self.records[place]
+            if record.offset < self._end:
+                continue  # a further member of a group
             if record.offset > self._end:
                 parts.append(bytes(record.offset - self._end))
             parts.append(self.stored[place])
@@ -92,7 +120,7 @@ class PackBuilder:
         """The parts that are left, to the end of the file, and the receipt for all of it."""
         parts = self.take()
         index = b"".join(
-            RECORD.pack(r.id, r.kind, r.codec, r.offset, r.stored, r.size)
+            RECORD.pack(r.id, r.kind, r.codec, r.depth, r.within, r.offset, r.stored, r.size)
             for r in sorted(self.records)
         )
         head = TRAILER.pack(self._end, len(self.records), bytes(ID_BYTES))[:-ID_BYTES]
@@ -134,7 +162,10 @@ def parse_index(pack: PackId, header: bytes, index: bytes, trailer: bytes) -> li
     payload_end, _, seal = TRAILER.unpack(trailer)
     if seal != _seal(header, index, trailer[:-ID_BYTES]):
         raise CorruptError("its index does not match its seal")
-    records = [Record._make(fields) for fields in RECORD.iter_unpack(index)]
+    records = [
+        Record(object_id, kind, codec, offset, stored, size, depth, within)
+        for object_id, kind, codec, depth, within, offset, stored, size in RECORD.iter_unpack(index)
+    ]
     before = b""
     for record in records:
         if record.id < before:

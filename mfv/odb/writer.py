@@ -7,23 +7,25 @@ that a hundred small tasks share one pack and one fsync.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from mfv.errors import CorruptError
 from mfv.ids import BlobId, Buffer, ChunkId, ObjectId, PackId
-from mfv.odb import codec
+from mfv.odb import codec, intake
+from mfv.odb.aligner import Aligner, Older
 from mfv.odb.chunker import cut
 from mfv.odb.codec import Codec, Plan
 from mfv.odb.database import Database
+from mfv.odb.intake import Hashed, Packed
 from mfv.odb.item import Item
-from mfv.odb.pack import PackBuilder, Receipt
+from mfv.odb.pack import Member, PackBuilder, Receipt
 from mfv.odb.packindex import key_of
 from mfv.odb.pipeline import Lanes, PutStream
-from mfv.odb.trial import choose, segment_size
 
 # A parcel travels through a pipe and waits in the scheduler's memory.
 PARCEL_LIMIT = 256 * 1024  # bytes stored
@@ -33,21 +35,35 @@ _STREAM_FROM = 8 << 20  # bytes
 _HANDING = 1 << 20  # bytes handed over at a time, at least
 # Larger blobs are hashed and compressed on two cores, in batches that outweigh the handing over.
 _LANES_FROM = 4 << 20  # bytes
-_BATCH = 1 << 20  # bytes
 # Lists of chunks and records, which every reader must be able to read.
 _SMALL = Plan(Codec.ZSTD)
+# Smaller blobs are not worth a look at what was there before.
+_OLDER_FROM = 64 << 10  # bytes
 
 
-# On the way through the lanes: chunks with their bytes, with a plan, with the size and codec.
-_Hashed = list[tuple[ChunkId, memoryview]]
-_Planned = list[tuple[ChunkId, memoryview, Plan]]
-_Packed = list[tuple[ChunkId, int, Codec, Buffer]]
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class InOrder(Protocol):
+    """Does work on batches and gives them back in order, as `map` does."""
+
+    def __call__(self, work: Callable[[A], B], batches: Iterable[A], /) -> Iterator[B]: ...
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """One stored range and the objects in it: (id, kind, raw size) each."""
+
+    objects: list[tuple[bytes, int, int]]
+    codec: int
+    stored: bytes
+    depth: int = 0
 
 
 class Parcel(msgspec.Struct, frozen=True, array_like=True):
-    """Objects on their way from one writer to another: (id, kind, codec, stored, raw size)."""
+    """Objects on their way from one writer to another."""
 
-    objects: list[tuple[bytes, int, int, bytes, int]]
+    parts: list[Part]
 
 
 class Outcome(NamedTuple):
@@ -72,64 +88,74 @@ class Writer:
         self._receipts: list[Receipt] = []
         self._relied: set[PackId] = set()
 
-    def add_blob(self, data: Buffer, item: Item | None = None) -> BlobId:
+    def add_blob(
+        self,
+        data: Buffer,
+        item: Item | None = None,
+        older: Callable[[], Older | None] | None = None,
+    ) -> BlobId:
         """Stores one contiguous byte string; known bytes cost one hash pass and nothing else.
 
         `item` says of what items it consists, where that is known: advice on where to cut and
-        how to compress. The caller keeps `data` unchanged until `flush` or `parcel` returned.
+        how to compress. `older` gives the earlier versions of it, if it may have come of any,
+        after which it may be compressed; it is asked for new bytes alone. The caller keeps
+        `data` unchanged until `flush` or `parcel` returned.
         """
         view = memoryview(data).cast("B")
         blob = BlobId.of(view)
         if self._known(blob):
             return blob
-        chunks = self._add_chunks(blob, view, item)
+        before = older() if older is not None and len(view) >= _OLDER_FROM else None
+        chunks = self._add_chunks(blob, view, item, before)
         if len(chunks) != 1 or bytes(chunks[0]) != bytes(blob):
             self._add_small(blob, b"".join(chunks))
         return blob
 
-    def _add_chunks(self, blob: BlobId, view: memoryview, item: Item | None) -> list[ChunkId]:
+    def _add_chunks(
+        self, blob: BlobId, view: memoryview, item: Item | None, older: Older | None
+    ) -> list[ChunkId]:
         """Stores the chunks of a new blob; returns their ids in order."""
         chunks: list[ChunkId] = []
-        hashed: Iterable[_Hashed]
-        packed: Iterable[_Packed]
-        if len(view) < _LANES_FROM:
-            hashed = (_hash(blob, len(view), batch) for batch in _batches(cut(view, item)))
-            packed = map(_pack, self._planned(hashed, view, item, chunks))
-        else:
+        in_order: InOrder = map
+        if len(view) >= _LANES_FROM:
             lanes = self._lanes = self._lanes or Lanes()
-            batches = _batches(cut(view, item))
-            hashed = lanes.in_order(partial(_hash, blob, len(view)), batches)
-            packed = lanes.in_order(_pack, self._planned(hashed, view, item, chunks))
+            in_order = lanes.in_order
+        pieces = intake.batches(cut(view, item))
+        hashed = in_order(partial(intake.hash_pieces, self._where, blob, len(view)), pieces)
+        aligner = self._aligner(older, len(view))
+        if aligner is None:
+            planned = intake.plan_chunks(hashed, self._is_new, view, item, chunks)
+        else:
+            planned = intake.plan_groups(hashed, self._is_new, view, item, chunks, aligner)
         first = True  # of the blob: where it lies in one piece, it can be mapped
-        for batch in packed:
-            for chunk, size, number, stored in batch:
-                self._append(chunk, chunk.kind, number, stored, size, align=first)
+        for batch in in_order(partial(intake.pack, self._database, self._avoid), planned):
+            for packed in batch:
+                self._append(packed, align=first)
                 first = False
         return chunks
 
-    def _planned(
-        self,
-        hashed: Iterable[_Hashed],
-        view: memoryview,
-        item: Item | None,
-        chunks: list[ChunkId],
-    ) -> Iterator[_Planned]:
-        """Batches of the chunks that are new, each with how to write it; notes all in `chunks`."""
-        start = decided = 0  # offsets: of this piece, and to where `plan` holds
-        plan = codec.PLAIN
-        for batch in hashed:
-            new: _Planned = []
-            for chunk, piece in batch:
-                if not self._known(chunk):
-                    if start >= decided:
-                        decided = start + segment_size(item)
-                        plan = choose(view[start:decided], item)
-                    # From now on it is ours, also for the batches that are hashed already.
-                    self._own.add(bytes(chunk))
-                    new.append((chunk, piece, plan))
-                chunks.append(chunk)
-                start += len(piece)
-            yield new
+    def _aligner(self, older: Older | None, size: int) -> Aligner | None:
+        """What aligns a blob of `size` bytes with those of its earlier versions that are there."""
+        if older is None:
+            return None
+        versions, base = [], 0
+        for place, blob in enumerate(older.path):
+            with contextlib.suppress(CorruptError):
+                versions.append(self._database.version(blob))
+                base += place < older.base
+        return Aligner(versions, min(base, len(versions) - 1), size) if versions else None
+
+    def _is_new(self, chunk: Hashed) -> bool:
+        """Whether the chunk must be written; from now on it counts as written."""
+        if chunk.id in self._own or chunk.id in self._good:
+            return False
+        if chunk.packs is not None:
+            self._relied |= chunk.packs
+            self._good.add(bytes(chunk.id))
+            return False
+        # From now on it is ours, also for the batches that are hashed already.
+        self._own.add(bytes(chunk.id))
+        return True
 
     def add_record(self, record_id: ObjectId, data: bytes) -> PackId:
         """Stores the record `data` under its id; returns the pack in which it lies or will lie."""
@@ -141,27 +167,29 @@ class Writer:
 
     def add_parcel(self, parcel: Parcel) -> None:
         """Takes over the objects of another writer."""
-        for raw_id, kind, number, stored, size in parcel.objects:
-            object_id = ObjectId.checked(raw_id)
-            if not self._known(object_id):
-                self._append(object_id, kind, number, stored, size, align=False)
+        for part in parcel.parts:
+            members = [Member(ObjectId.checked(raw), *rest) for raw, *rest in part.objects]
+            if not all(self._known(member.id) for member in members):
+                self._append(Packed(members, part.codec, part.stored, part.depth), align=False)
 
     @property
     def pending(self) -> int:
         """Bytes gathered and not yet in a pack."""
-        return sum(record.stored for record in self._builder.records)
+        return self._builder.payload
 
     def parcel(self) -> tuple[Parcel, set[PackId]] | None:
         """What was gathered and what it relies on; None if that is too much to hand over."""
         if self._receipts or self._stream is not None or self.pending > PARCEL_LIMIT:
             return None
         self._close_lanes()
-        builder = self._builder
-        objects = [
-            (record.id, record.kind, record.codec, bytes(stored), record.size)
-            for record, stored in zip(builder.records, builder.stored, strict=True)
-        ]
-        return Parcel(objects), self._relied
+        parts: list[Part] = []
+        for record, stored in zip(self._builder.records, self._builder.stored, strict=True):
+            one = (record.id, record.kind, record.size)
+            if record.within:
+                parts[-1].objects.append(one)
+            else:
+                parts.append(Part([one], record.codec, bytes(stored), record.depth))
+        return Parcel(parts), self._relied
 
     def flush(self) -> Outcome:
         """Writes what was gathered as packs; durable when this returns."""
@@ -184,33 +212,40 @@ class Writer:
         """
         if object_id in self._own or object_id in self._good:
             return True
+        packs = self._where(object_id)
+        if packs is None:
+            return False
+        self._relied |= packs
+        self._good.add(bytes(object_id))
+        return True
+
+    def _where(self, object_id: ObjectId) -> frozenset[PackId] | None:
+        """The packs of a copy that verifies, with all that it needs; None if there is none.
+
+        May be called in several threads.
+        """
         for location in self._database.index.find(object_id):
             try:
-                needed = {copy.pack for copy in self._database.verify(location)}
+                needed = self._database.verify(location)
             except CorruptError:
                 continue
-            if needed & self._avoid:
-                continue
-            self._relied |= needed
-            self._good.add(bytes(object_id))
-            return True
-        return False
+            if not needed & self._avoid:
+                return needed
+        return None
 
     def _add_small(self, object_id: ObjectId, data: bytes) -> None:
         """Adds a record or a list of chunks: no sample is worth the trouble."""
-        self._add(object_id, memoryview(data), _SMALL, align=False)
+        number, stored = codec.encode(memoryview(data), _SMALL)
+        self._append(
+            Packed([Member(object_id, object_id.kind, len(data))], number, stored), align=False
+        )
 
-    def _add(self, object_id: ObjectId, data: memoryview, plan: Plan, *, align: bool) -> None:
-        number, stored = codec.encode(data, plan)
-        self._append(object_id, object_id.kind, number, stored, len(data), align=align)
-
-    def _append(
-        self, object_id: ObjectId, kind: int, number: int, stored: Buffer, size: int, *, align: bool
-    ) -> None:
+    def _append(self, packed: Packed, *, align: bool) -> None:
         if self._builder.size > _PACK_LARGEST:
             self._write_pack()
-        self._builder.add(object_id, kind, number, stored, size, align=align)
-        self._own.add(bytes(object_id))
+        self._builder.add(packed.members, packed.codec, packed.stored, packed.depth, align=align)
+        self._relied |= packed.relied
+        self._own.update(bytes(member.id) for member in packed.members)
         if self._builder.size > _STREAM_FROM and self._builder.waiting > _HANDING:
             if self._stream is None:
                 key = key_of(self._builder.id)
@@ -235,26 +270,3 @@ class Writer:
         if self._lanes is not None:
             self._lanes.close()
             self._lanes = None
-
-
-def _batches(pieces: Iterable[memoryview]) -> Iterator[list[memoryview]]:
-    """The pieces in order, in lists of at least a MiB together."""
-    batch: list[memoryview] = []
-    size = 0
-    for piece in pieces:
-        batch.append(piece)
-        size += len(piece)
-        if size >= _BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _hash(blob: BlobId, size: int, pieces: list[memoryview]) -> _Hashed:
-    """Each piece with its id; that of a blob which was not cut is the blob's own."""
-    return [(ChunkId(blob) if len(p) == size else ChunkId.of(p), p) for p in pieces]
-
-
-def _pack(batch: _Planned) -> _Packed:
-    return [(chunk, len(piece), *codec.encode(piece, plan)) for chunk, piece, plan in batch]

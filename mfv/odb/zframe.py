@@ -31,6 +31,10 @@ _HUFFMAN: dict[int, int] = {
 }
 
 
+_LEAST_WINDOW = 10  # log2 of bytes; zstd takes no less
+LEAST_BEFORE = 8  # bytes; zstd takes no less
+
+
 class _Contexts(threading.local):
     def __init__(self) -> None:
         self.normal = zstd.ZstdCompressor(level=LEVEL)
@@ -56,12 +60,38 @@ def compress_bytewise(data: Buffer) -> bytes:
     return _contexts.huffman.compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
 
 
+def compress_after(data: Buffer, before: bytes) -> bytes:
+    """`data` as one frame that can be read only with `before`, bytes that it resembles.
+
+    `before` has at least `LEAST_BEFORE` bytes.
+    """
+    window = (len(data) + len(before) - 1).bit_length()  # to the first byte of `before`
+    options: dict[int, int] = {
+        zstd.CompressionParameter.compression_level: TRIAL_LEVEL,
+        zstd.CompressionParameter.window_log: max(_LEAST_WINDOW, window),
+        # Without it a low level remembers only where the latest of many similar bytes were.
+        zstd.CompressionParameter.enable_long_distance_matching: 1,
+    }
+    prefix = zstd.ZstdDict(before, is_raw=True).as_prefix
+    encoder = zstd.ZstdCompressor(options=options, zstd_dict=prefix)
+    return encoder.compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
+
+
+def decompress_after(stored: Buffer, before: bytes, size: int) -> bytes:
+    """The `size` bytes of a frame that was compressed after `before`; CorruptError otherwise."""
+    prefix = zstd.ZstdDict(before, is_raw=True).as_prefix
+    return _decompress(zstd.ZstdDecompressor(zstd_dict=prefix), stored, size)
+
+
 def decompress(stored: Buffer, size: int) -> bytes:
     """The `size` bytes of the frame `stored`; CorruptError if it holds anything else.
 
     Never produces more than one byte beyond `size`, whatever the frame claims of itself.
     """
-    decoder = zstd.ZstdDecompressor()
+    return _decompress(zstd.ZstdDecompressor(), stored, size)
+
+
+def _decompress(decoder: zstd.ZstdDecompressor, stored: Buffer, size: int) -> bytes:
     try:
         # One byte more than wanted tells a frame that is too long from one that fits.
         data = decoder.decompress(stored, max_length=size + 1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from mfv.errors import CorruptError, FormatTooNewError, UnpicklableError
@@ -17,8 +18,10 @@ from mfv.manifest.artifact import (
     Frame,
     Summary,
 )
+from mfv.odb.aligner import Older
 from mfv.odb.database import Database
 from mfv.odb.writer import Writer
+from mfv.repo.lineage import Find, Lineage
 from mfv.serde.frame import Frame as Dumped
 
 
@@ -29,10 +32,11 @@ class Stored(NamedTuple):
     dropped: tuple[tuple[str, str], ...]  # name, why it could not be stored
 
 
-def store(writer: Writer, name: str, value: object) -> Artifact:
+def store(writer: Writer, name: str, value: object, lineage: Find | None = None) -> Artifact:
     """Adds `value` to `writer` and returns its record.
 
-    Keep `value` unchanged until the writer is flushed. Raises UnpicklableError.
+    Where it resembles a value of its `lineage` it takes little more than what changed. Keep `value`
+    unchanged until the writer is flushed. Raises UnpicklableError.
     """
     from mfv.serde.scalar import is_scalar
     from mfv.serde.summary import type_name
@@ -43,8 +47,16 @@ def store(writer: Writer, name: str, value: object) -> Artifact:
     from mfv.serde.summary import summarize
 
     serializer, frames = _serialize(name, value)
+    found: list[Lineage] = []  # looked up by the first frame that wants it
+
+    def older(place: int) -> Older | None:
+        if not found:
+            found.append(lineage() if lineage is not None else Lineage())
+        return _older(found[0], place)
+
     stored = tuple(
-        Frame(bytes(writer.add_blob(data, item)), memoryview(data).nbytes) for data, item in frames
+        Frame(bytes(writer.add_blob(data, item, partial(older, place))), memoryview(data).nbytes)
+        for place, (data, item) in enumerate(frames)
     )
     facts = summarize(value)
     columns = tuple(Column(printable(key), printable(text)) for key, text in facts.columns)
@@ -53,12 +65,25 @@ def store(writer: Writer, name: str, value: object) -> Artifact:
     return Artifact(name, kind, serializer, None, stored, summary)
 
 
-def store_all(writer: Writer, values: Mapping[str, object]) -> Stored:
-    """Stores every value that can be stored; the others are named and cost nothing else."""
+def _older(lineage: Lineage, place: int) -> Older | None:
+    """The frames that stand at `place` in earlier values: the same column, tensor or stream."""
+    base = sum(place < len(one.frames) for one in lineage.path[: lineage.base])
+    path = tuple(one.frames[place].id for one in lineage.path if place < len(one.frames))
+    return Older(path, base) if path else None
+
+
+def store_all(
+    writer: Writer, values: Mapping[str, object], lineage: Callable[[str], Lineage] | None = None
+) -> Stored:
+    """Stores every value that can be stored; the others are named and cost nothing else.
+
+    `lineage` gives the earlier values of the artifact of that name.
+    """
     artifacts, dropped = [], []
     for name in sorted(values):
         try:
-            artifacts.append(store(writer, name, values[name]))
+            before = partial(lineage, name) if lineage is not None else None
+            artifacts.append(store(writer, name, values[name], before))
         except UnpicklableError as error:
             dropped.append((printable(name), printable(error.message)))
     return Stored(tuple(artifacts), tuple(dropped))

@@ -13,17 +13,19 @@ import pytest
 from blake3 import blake3
 
 from mfv.ids import RECORD_TYPES as RECORD_IDS
-from mfv.ids import ArtifactId, BlobId, EntryId, ObjectId, PackId, Seal, TaskId, TreeId
+from mfv.ids import ArtifactId, BlobId, ChunkId, EntryId, ObjectId, PackId, Seal, TaskId, TreeId
 from mfv.manifest import artifact, records
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.encoding import decode, encode
 from mfv.manifest.records import Task, Tree
 from mfv.odb import codec as codecs
+from mfv.odb import delta
 from mfv.odb.codec import Codec
 from mfv.odb.database import Database
 from mfv.odb.numbers import TYPES
-from mfv.odb.pack import PackBuilder
+from mfv.odb.pack import Member, PackBuilder
 from mfv.odb.packindex import key_of, read_index
+from mfv.odb.zframe import zstd
 from mfv.repo import entries
 from mfv.repo import format as formats
 from mfv.repo.entries import Condemn, TagRuns
@@ -53,7 +55,7 @@ def test_the_page_has_every_vector_that_is_checked_here() -> None:
     assert plain == {
         *("empty-blob", "blob", "format", "pack of one object", "scalar artifact"),
         *("pack with a list of chunks and a zstd frame", "artifact with a frame", "tree", "task"),
-        *("entry 1", "entry 2", "tip", "checkpoint 2", "planes", "numbers"),
+        *("entry 1", "entry 2", "tip", "checkpoint 2", "planes", "numbers", "group"),
     }
 
 
@@ -107,6 +109,23 @@ def test_planes_can_be_read_by_the_page_alone() -> None:
     assert len(stored) - at == rest
 
 
+def test_a_group_can_be_read_by_the_page_alone() -> None:
+    raw, before = (bytes.fromhex(VECTORS["group"][key]) for key in ("raw", "before"))
+    stored = content("group")
+    size, count = struct.unpack_from("<II", stored)
+    assert (size, count) == (len(raw), 1)
+    assert stored[8:40] == blake3(before).digest()
+    decoder = zstd.ZstdDecompressor(zstd_dict=zstd.ZstdDict(before, is_raw=True).as_prefix)
+    assert decoder.decompress(stored[40:]) == raw
+
+
+def test_a_group_is_read_whoever_wrote_it() -> None:
+    raw, before = (bytes.fromhex(VECTORS["group"][key]) for key in ("raw", "before"))
+    found = delta.parse(content("group"))
+    assert found.base == [ChunkId.of(before)]
+    assert delta.decode(found, before) == raw
+
+
 def test_the_types_of_numbers_are_those_of_the_page() -> None:
     section = PAGE.split("#### Numbers")[1].split("\n#")[0]
     words = {"f": "float", "i": "signed", "u": "unsigned"}
@@ -130,7 +149,7 @@ def test_a_new_format_file_differs_from_the_vector_in_its_id_alone() -> None:
 def test_the_pack_of_one_object_is_what_the_builder_makes() -> None:
     builder = PackBuilder()
     builder.id = PackId(bytes(range(16)))
-    builder.add(BlobId.of(b"hello\n"), 1, Codec.RAW, b"hello\n", 6, align=True)
+    builder.add([Member(BlobId.of(b"hello\n"), 1, 6)], Codec.RAW, b"hello\n", align=True)
     parts, receipt = builder.finish()
     assert b"".join(parts) == content("pack of one object")
     assert str(receipt.pack) == VECTORS["pack of one object"]["pack"]

@@ -9,7 +9,17 @@ import pytest
 from mfv.errors import CorruptError, FormatTooNewError, NotFoundError
 from mfv.ids import BlobId, ChunkId, PackId, Seal
 from mfv.odb import pack as packs
-from mfv.odb.pack import HEADER, RECORD, TRAILER, PackBuilder, Receipt, index_range, parse_index
+from mfv.odb.pack import (
+    HEADER,
+    RECORD,
+    TRAILER,
+    Member,
+    PackBuilder,
+    Receipt,
+    Record,
+    index_range,
+    parse_index,
+)
 from mfv.odb.packindex import PackIndex, key_of, list_packs, read_index
 from mfv.storage.memory import MemoryBackend
 
@@ -19,7 +29,7 @@ PAYLOADS = [b"one", b"second object", b"", b"x" * 200]
 def built(payloads: list[bytes] = PAYLOADS, *, align: bool = False) -> tuple[bytes, Receipt]:
     builder = PackBuilder()
     for data in payloads:
-        builder.add(ChunkId.of(data), ChunkId.kind, 0, data, len(data), align=align)
+        builder.add([Member(ChunkId.of(data), ChunkId.kind, len(data))], 0, data, align=align)
     parts, receipt = builder.finish()
     return b"".join(parts), receipt
 
@@ -30,9 +40,14 @@ def parsed(data: bytes, pack: PackId) -> list[packs.Record]:
     return parse_index(pack, data[: HEADER.size], data[offset : offset + length], trailer)
 
 
+def packed(record: Record) -> bytes:
+    numbers = (record.kind, record.codec, record.depth, record.within)
+    return RECORD.pack(record.id, *numbers, record.offset, record.stored, record.size)
+
+
 def forged(data: bytes, pack: PackId, records: list[packs.Record], end: int) -> bytes:
     """The pack `data` with other records, under a seal that is right for them."""
-    header, index = data[: HEADER.size], b"".join(RECORD.pack(*record) for record in records)
+    header, index = data[: HEADER.size], b"".join(map(packed, records))
     head = TRAILER.pack(end, len(records), bytes(32))[:-32]
     return data[:end] + index + head + Seal.of(header + index + head)
 
