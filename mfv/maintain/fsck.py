@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Literal
 
 import msgspec
@@ -10,9 +11,9 @@ from mfv.errors import CorruptError, MfvError, NotFoundError, StorageError
 from mfv.ids import BlobId, ObjectId, PackId
 from mfv.odb.numbers import MissingCodecError
 from mfv.odb.packindex import key_of, list_packs, read_index
+from mfv.repo.archive import list_archives, open_archive, read_log
 from mfv.repo.entries import Condemn, Entry
-from mfv.repo.log import Tip, decode_entry, list_entries, read_checkpoint, read_tip
-from mfv.repo.log import key_of as entry_key
+from mfv.repo.log import Tip, decode_entry, read_checkpoint, read_tip
 from mfv.repo.names import OPEN, RunState, State
 from mfv.repo.reachable import blobs_of, records_of
 from mfv.repo.repository import CRASHED, Repository
@@ -87,15 +88,20 @@ class _Check:
         """The state after all entries, read from the first on; what breaks the chain is noted."""
         backend = self._repository.backend
         tip = read_tip(backend)
+        for first, last in list_archives(backend):
+            with contextlib.suppress(NotFoundError):
+                trouble = open_archive(backend, first, last).trouble
+                if trouble:
+                    self._find("error", "log", trouble)
         state, expected = State(), 1
         chained = True
-        for number in list_entries(backend):
+        for number, data in read_log(backend):
             if number != expected:
                 self._find("error", "log", f"log entries {expected} to {number - 1} are missing")
                 chained = False
             expected = number + 1
             try:
-                entry, seal = decode_entry(number, backend.get(entry_key(number)))
+                entry, seal = decode_entry(number, data)
             except MfvError as error:
                 self._find("error", "log", error.message)
                 chained = False

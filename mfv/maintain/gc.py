@@ -9,18 +9,17 @@ clock decides; `grace` only spares writers from storing twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import msgspec
 
-from mfv.errors import ConflictError, CorruptError, NotFoundError
+from mfv.errors import ConflictError, NotFoundError
 from mfv.ids import PackId
+from mfv.maintain.marks import Marks
 from mfv.odb.packindex import key_of, list_packs
 from mfv.repo.entries import Condemn
 from mfv.repo.names import State
-from mfv.repo.reachable import blobs_of, records_of
 from mfv.repo.repository import Repository
-from mfv.repo.view import RunView
 from mfv.storage.local import LocalBackend
 
 GRACE = 3600.0  # seconds
@@ -52,24 +51,15 @@ class GcPlan(msgspec.Struct, frozen=True):
         return sum(one.size for one in self.doomed)
 
 
-def plan(repository: Repository, *, grace: float = GRACE) -> GcPlan:
+def plan(repository: Repository, *, grace: float = GRACE, marks: Marks | None = None) -> GcPlan:
     """Marks everything that runs lead to, and says what is left over.
 
-    Fails closed: raises CorruptError if any entry, record or pack index cannot be read, because
-    what it would lead to is unknown.
+    `marks` are carried on where they are given. Fails closed: raises CorruptError if any entry,
+    record or pack index cannot be read, because what it would lead to is unknown.
     """
-    state = repository.state
-    if repository.log.damaged:
-        raise CorruptError(
-            f"{next(iter(repository.log.damaged.values()))}, so nothing can be deleted safely",
-            hint="`mfv fsck` says what is touched",
-        )
-    index = repository.database.index
-    index.refresh()
-    for pack, error in index.damaged.items():
-        if pack not in state.condemned:
-            raise error
-    live = set(_live(repository, state))
+    marks = marks or Marks(repository)
+    marks.catch_up()
+    state, index, live = repository.log.state, repository.database.index, marks.objects
     objects: dict[PackId, int] = {}
     alive: set[PackId] = set()
     dead_bytes: dict[PackId, int] = {}
@@ -83,7 +73,13 @@ def plan(repository: Repository, *, grace: float = GRACE) -> GcPlan:
     return _sort(repository, state, objects, alive, dead_bytes, grace)
 
 
-def run(repository: Repository, planned: GcPlan, *, grace: float = GRACE) -> GcPlan:
+def run(
+    repository: Repository,
+    planned: GcPlan,
+    *,
+    grace: float = GRACE,
+    marks: Marks | None = None,
+) -> GcPlan:
     """Does what `planned` says; plans anew where the log went on meanwhile. Returns what was done.
 
     May be stopped anywhere and called again.
@@ -102,28 +98,18 @@ def run(repository: Repository, planned: GcPlan, *, grace: float = GRACE) -> GcP
             try:
                 repository.log.append(build)
             except ConflictError:
-                planned = plan(repository, grace=grace)
+                planned = plan(repository, grace=grace, marks=marks)
                 continue
-        for pack in (*(one.pack for one in planned.doomed), *planned.leftover):
-            repository.backend.delete(key_of(PackId(pack)))
-        if isinstance(repository.backend, LocalBackend):
-            repository.backend.clear_abandoned()
+        delete_packs(repository, [*(one.pack for one in planned.doomed), *planned.leftover])
         return planned
 
 
-def _live(repository: Repository, state: State) -> Iterator[bytes]:
-    """The ids of all objects that some run leads to, chunks and what they build on included."""
-    seen: set[bytes] = set()
-    chunks: set[bytes] = set()
-    for run_state in state:
-        view = RunView(repository, run_state)
-        for record in records_of(view):
-            yield bytes(record)
-        for blob in blobs_of(view):
-            if blob not in seen:
-                seen.add(bytes(blob))
-                yield bytes(blob)
-                yield from repository.database.needed_chunks(blob, chunks)
+def delete_packs(repository: Repository, packs: Iterable[bytes]) -> None:
+    """Deletes packs that an entry has condemned, and files that no living writer holds."""
+    for pack in packs:
+        repository.backend.delete(key_of(PackId(pack)))
+    if isinstance(repository.backend, LocalBackend):
+        repository.backend.clear_abandoned()
 
 
 def _sort(

@@ -5,7 +5,7 @@ Every byte is hashed before it is handed out, the memory-mapped path included.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from mfv.errors import CorruptError, FormatTooNewError, NotFoundError
@@ -13,6 +13,7 @@ from mfv.ids import ID_BYTES, RECORD_TYPES, BlobId, Buffer, ChunkId, ObjectId, P
 from mfv.odb import codec, delta
 from mfv.odb.aligner import Old
 from mfv.odb.codec import Codec
+from mfv.odb.pack import Record
 from mfv.odb.packindex import Location, PackIndex, key_of
 from mfv.odb.recent import Expanded, Recent
 from mfv.storage.base import Backend, Mappable
@@ -33,6 +34,7 @@ class Database:
         self.index = PackIndex(backend)
         self._groups: Recent[tuple[PackId, int]] = Recent(_KEPT)
         self._bases: Recent[ChunkId] = Recent(_KEPT)
+        self._left = 0  # condemned packs that were left
 
     def read_record(self, record_id: ObjectId, hint: PackId | None = None) -> bytes:
         """The bytes of a record, verified; CorruptError if it is missing or damaged.
@@ -125,10 +127,54 @@ class Database:
                 continue
             seen.add(bytes(chunk))
             yield chunk
-            for pack, record in self.index.find(chunk):
+            copies = self.index.find(chunk)
+            if not copies:
+                self.index.refresh()  # it may lie in a pack that came since
+                copies = self.index.find(chunk)
+            for pack, record in copies:
                 if record.codec == Codec.GROUP and (pack, record.offset) not in groups:
                     groups.add((pack, record.offset))
                     waiting += delta.parse(self._stored(Location(pack, record))).base
+
+    def leave(self, condemned: set[PackId]) -> None:
+        """Drops what is known of packs that were condemned; what a repack moved is found anew."""
+        if len(condemned) == self._left:
+            return
+        self._left = len(condemned)  # none ever comes off again
+        if self.index.forget(condemned):
+            self.index.refresh()
+
+    def read_stored(self, pack: PackId, records: Sequence[Record]) -> Buffer:
+        """The stored bytes of `records`, all objects of one range, each verified from these bytes.
+
+        Of a recipe the blob is read that it describes, chunk by chunk. Raises CorruptError.
+        """
+        first = records[0]
+        stored = self._stored(Location(pack, first))
+        found: list[ObjectId]
+        if first.codec == Codec.GROUP:
+            group = delta.parse(stored)
+            before, _ = self.read_together(group.base, first.depth)
+            whole = memoryview(delta.decode(group, before))
+            found = [ChunkId.of(whole[one.within : one.within + one.size]) for one in records]
+        else:
+            data = codec.decode(first.codec, stored, first.size)
+            if first.kind == BlobId.kind:
+                found = [BlobId.of_parts(map(self._read_chunk, _chunk_ids(data)))]
+            else:
+                kind = ChunkId if first.kind == ChunkId.kind else _record_type(first.kind)
+                found = [kind.of(data)]
+        if found != [one.id for one in records]:
+            raise CorruptError(f"{first.id.hex()[:12]} in pack {pack} is damaged")
+        return stored
+
+    def one_piece(self, location: Location) -> list[Location]:
+        """The chunks of the recipe at `location`, if they lie so that the blob can be mapped.
+
+        Empty where they do not. CorruptError if one is missing.
+        """
+        chunks = self._chunks(location)
+        return chunks if _in_one_piece(chunks) else []
 
     def _locate(self, object_id: ObjectId, hint: PackId | None = None) -> list[Location]:
         found = self.index.find(object_id, hint)
@@ -191,18 +237,14 @@ class Database:
 
     def _mapped(self, chunks: list[Location]) -> memoryview | None:
         """The chunks as one mapping if they lie raw, in order and together in one pack."""
-        size = sum(record.size for _, record in chunks)
-        if size < _MAP_FROM or not isinstance(self.backend, Mappable):
+        if not isinstance(self.backend, Mappable) or not _in_one_piece(chunks):
             return None
         pack, first = chunks[0]
-        offset = first.offset
-        for other, record in chunks:
-            if other != pack or record.offset != offset or record.codec != Codec.RAW:
-                return None
-            if record.stored != record.size:
-                return None
-            offset += record.size
-        return self.backend.view(key_of(pack), first.offset, size)
+        size = sum(record.size for _, record in chunks)
+        try:
+            return self.backend.view(key_of(pack), first.offset, size)
+        except NotFoundError:
+            raise CorruptError(f"pack {pack} is gone") from None
 
     def _assembled(self, chunks: list[Location]) -> memoryview:
         data = bytearray(sum(record.size for _, record in chunks))
@@ -226,10 +268,18 @@ class Database:
         return found
 
     def _recipe(self, location: Location) -> list[ChunkId]:
-        payload = bytes(self._decode(location))
-        if len(payload) % ID_BYTES:
-            raise CorruptError("its list of chunks is cut short")
-        return [ChunkId(payload[i : i + ID_BYTES]) for i in range(0, len(payload), ID_BYTES)]
+        return _chunk_ids(self._decode(location))
+
+    def _read_chunk(self, chunk: ChunkId) -> Buffer:
+        """The verified bytes of a chunk, of whatever copy is whole."""
+
+        def read(copy: Location) -> Buffer:
+            data = self._decode(copy)
+            if copy.record.kind != ChunkId.kind or ChunkId.of(data) != chunk:
+                raise CorruptError("its bytes do not match its id")
+            return data
+
+        return self._any_copy(chunk, read)
 
     def _whole_copy(self, chunk: Location) -> Location:
         """`chunk`, or another copy of the same bytes where this one is damaged."""
@@ -297,6 +347,28 @@ class Database:
         if len(stored) != record.stored:
             raise CorruptError(f"pack {pack} is cut short")
         return stored
+
+
+def _chunk_ids(recipe: Buffer) -> list[ChunkId]:
+    payload = bytes(recipe)
+    if len(payload) % ID_BYTES:
+        raise CorruptError("its list of chunks is cut short")
+    return [ChunkId(payload[i : i + ID_BYTES]) for i in range(0, len(payload), ID_BYTES)]
+
+
+def _in_one_piece(chunks: list[Location]) -> bool:
+    """Whether chunks lie raw, in order and together in one pack, and are worth mapping."""
+    if sum(record.size for _, record in chunks) < _MAP_FROM:
+        return False
+    pack, first = chunks[0]
+    offset = first.offset
+    for other, record in chunks:
+        if (other, record.offset, record.codec) != (pack, offset, Codec.RAW):
+            return False
+        if record.stored != record.size:
+            return False
+        offset += record.size
+    return True
 
 
 def _record_type(kind: int) -> type[ObjectId]:

@@ -100,10 +100,15 @@ class PackIndex:
         # Last, so that another thread never takes a pack for read that is not.
         self._loaded.add(pack)
 
-    def forget(self, gone: set[PackId]) -> None:
-        """Drops what was known of packs that must not be relied on any more."""
+    def forget(self, gone: set[PackId]) -> bool:
+        """Drops what was known of packs that must not be relied on any more.
+
+        Returns whether anything was known of them; their damage is forgotten too.
+        """
+        for pack in gone & self.damaged.keys():
+            del self.damaged[pack]
         if not gone & self._loaded:
-            return
+            return False
         kept: dict[PackId, list[Record]] = {}
         for object_id in list(self._where):
             for pack, record in self.find(object_id):
@@ -115,6 +120,7 @@ class PackIndex:
         self._loaded -= kept.keys()
         for pack, records in kept.items():
             self.add(pack, records)
+        return True
 
     def __iter__(self) -> Iterator[Location]:
         """All known locations; call `refresh` first for those of the whole repository."""

@@ -73,7 +73,14 @@ class Condemn(msgspec.Struct, frozen=True, tag="condemn"):
     condemned: tuple[PackName, ...]
 
 
-Body = OpenRun | Tasks | SealRun | TagRuns | Condemn
+class Repack(msgspec.Struct, frozen=True, tag="repack"):
+    """New packs hold all that anything needs of old ones, and these will be deleted."""
+
+    condemned: tuple[PackName, ...]
+    packs: tuple[PackMade, ...]
+
+
+Body = OpenRun | Tasks | SealRun | TagRuns | Condemn | Repack
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ them was condemned meanwhile.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -16,14 +16,27 @@ from mfv.errors import ConflictError, CorruptError, MfvError, NotFoundError
 from mfv.ids import ID_BYTES, EntryId, PackId, Seal
 from mfv.manifest.encoding import decode, encode
 from mfv.odb.pack import Receipt
+from mfv.repo.archive import (
+    FOLDER,
+    STRETCH,
+    Archive,
+    find_archive,
+    key_of,
+    last_number,
+    next_number,
+    read_entry,
+    read_stretch,
+)
 from mfv.repo.entries import Body, Entry
 from mfv.repo.names import State
 from mfv.storage.base import Backend
 
-FOLDER = "log/"
 TIP = "tip"
-# A fold is written this often, so that reading costs a bounded number of small files.
+CHECKPOINT = "checkpoint-"
+# A fold is written this often, so that reading costs a bounded number of small files; in a long
+# log more rarely, so that all folds together cost no more than some times the last.
 CHECKPOINT_EVERY = 128  # entries
+_CHECKPOINT_SHARE = 8  # of all entries, one in so many may be behind the last fold
 
 
 class CondemnedError(MfvError):
@@ -43,13 +56,8 @@ class Tip(msgspec.Struct, frozen=True, array_like=True):
     checkpoint: int = 0
 
 
-def key_of(number: int) -> str:
-    """The backend's key of an entry."""
-    return f"{FOLDER}{number:08d}"
-
-
 def checkpoint_key(number: int) -> str:
-    return f"{FOLDER}checkpoint-{number:08d}"
+    return f"{FOLDER}{CHECKPOINT}{number:08d}"
 
 
 def encode_entry(entry: Entry) -> tuple[bytes, EntryId]:
@@ -68,12 +76,6 @@ def decode_entry(number: int, data: bytes) -> tuple[Entry, EntryId]:
     if entry.number != number:
         raise CorruptError(f"log entry {number} is entry {entry.number} under another name")
     return entry, EntryId(seal)
-
-
-def list_entries(backend: Backend) -> list[int]:
-    """The numbers of the entries that are there, in order."""
-    names = (key.removeprefix(FOLDER) for key in backend.list(FOLDER))
-    return sorted(int(name) for name in names if name.isdecimal())
 
 
 class Log:
@@ -99,22 +101,15 @@ class Log:
         self._tip = self._read_tip()
         if not self._started:
             self._started = True
-            self.state = self._read_checkpoint(self._tip.checkpoint)
-        number = self.state.number + 1
-        while True:
-            try:
-                data = self._backend.get(key_of(number))
-            except NotFoundError:
-                if number > self._tip.number or number in self.damaged:
-                    return self.state
-                number = self._over_a_gap(number)
-                continue
-            try:
-                self._take(*decode_entry(number, data))
-            except CorruptError as error:
-                self.damaged[number] = error.message
-                self.state.number = number
-            number += 1
+            self.state = self._read_checkpoint()
+        while self._read_on():
+            pass
+        return self.state
+
+    def read(self, first: int, last: int) -> Iterator[Entry]:
+        """The entries `first` to `last` once more; CorruptError or NotFoundError."""
+        for number in range(first, last + 1):
+            yield decode_entry(number, read_entry(self._backend, number))[0]
 
     def append(
         self,
@@ -152,6 +147,8 @@ class Log:
                 self._backend.create(key_of(entry.number), [data])
             except ConflictError:
                 continue
+            if not self._stands(entry.number, data):
+                continue
             state.apply(entry, seal)
             self._after(entry.number)
             return entry
@@ -164,50 +161,114 @@ class Log:
         self.state.apply(entry, seal)
         self._last_good = entry.number
 
-    def _over_a_gap(self, number: int) -> int:
-        """Notes that entry `number` is missing; returns the number of the next one there is.
+    def _read_on(self) -> bool:
+        """Takes the next entries in; False at the end of the log."""
+        number = self.state.number + 1
+        found = read_stretch(self._backend, number)
+        if isinstance(found, Archive):
+            self._take_archive(found, number)
+            return True
+        for data in found:
+            self._take_data(number, data)
+            number += 1
+        if len(found) == STRETCH:
+            return True
+        if number > self._tip.number or number in self.damaged:
+            return False
+        return self._over_a_gap(number)
 
-        Returns `number` itself where the log's tail is gone: then the tip knows of more.
+    def _take_archive(self, archive: Archive, number: int) -> None:
+        if archive.trouble:
+            self.damaged[archive.last] = archive.trouble
+            self.state.number = archive.last
+            return
+        try:
+            for data in archive.read_from(number):
+                self._take_data(number, data)
+                number += 1
+        except NotFoundError:
+            return  # it went into a larger one, where the rest is
+
+    def _take_data(self, number: int, data: bytes) -> None:
+        try:
+            self._take(*decode_entry(number, data))
+        except CorruptError as error:
+            self.damaged[number] = error.message
+            self.state.number = number
+
+    def _over_a_gap(self, number: int) -> bool:
+        """Notes that entry `number` is missing, and goes on behind it; False if nothing is there.
+
+        Then the log's tail is gone, of which the tip knows.
         """
-        later = [found for found in list_entries(self._backend) if found > number]
-        if not later:
+        later = next_number(self._backend, number)
+        if later is None:
             seen = self._tip.number
             self.damaged[number] = f"the log ends at entry {number - 1}, but {seen} was seen before"
-            return number
+            return False
         self.damaged[number] = f"log entry {number} is missing"
-        self.state.number = later[0] - 1
-        return later[0]
+        self.state.number = later - 1
+        return True
+
+    def _stands(self, number: int, data: bytes) -> bool:
+        """Whether entry `number`, just created as `data`, is part of the log.
+
+        It is not where another was there long ago, and lies in an archive by now: then this
+        process had slept since it read the log, and what it wrote is removed again.
+        """
+        while True:
+            archive = find_archive(self._backend, number)
+            try:
+                # If it is ours, the log went on while this process slept since creating it.
+                if archive is None or archive.read(number) == data:
+                    return True
+            except NotFoundError:
+                continue
+            self._backend.delete(key_of(number))
+            return False
 
     def _after(self, number: int) -> None:
         """Moves the hints on. They are advice: a failure here loses nothing."""
-        checkpoint = self._tip.checkpoint
+        behind = number - self._tip.checkpoint
         try:
-            if number - checkpoint >= CHECKPOINT_EVERY:
-                data = msgspec.msgpack.encode(self.state)
-                self._backend.put(checkpoint_key(number), [data, Seal.of(data)], sync=False)
-                if checkpoint:
-                    self._backend.delete(checkpoint_key(checkpoint))
-                checkpoint = number
-            self._tip = Tip(number, checkpoint)
+            if behind >= max(CHECKPOINT_EVERY, number // _CHECKPOINT_SHARE):
+                self.write_checkpoint()
+                return
+            self._tip = Tip(number, self._tip.checkpoint)
             self._backend.put(TIP, [encode(self._tip)], sync=False)
         except MfvError:
             return
+
+    def write_checkpoint(self) -> None:
+        """Writes the fold of the state that was read last, in place of the one before."""
+        number, before = self.state.number, self._tip.checkpoint
+        data = msgspec.msgpack.encode(self.state)
+        self._backend.put(checkpoint_key(number), [data, Seal.of(data)], sync=False)
+        self._tip = Tip(max(number, self._tip.number), number)
+        self._backend.put(TIP, [encode(self._tip)], sync=False)
+        if before and before != number:
+            self._backend.delete(checkpoint_key(before))
 
     def _read_tip(self) -> Tip:
         tip = read_tip(self._backend)
         if tip is not None or self._tip.number:
             return tip or self._tip
         # It is written without a sync and may be lost; the listing tells the same, slowly.
-        return Tip(max(list_entries(self._backend), default=0))
+        return Tip(last_number(self._backend))
 
-    def _read_checkpoint(self, number: int) -> State:
-        """The fold at `number`, or the empty state where there is none that can be trusted."""
-        if not number:
-            return State()
-        try:
-            return read_checkpoint(self._backend, number)
-        except (NotFoundError, CorruptError):
-            return State()
+    def _read_checkpoint(self) -> State:
+        """The fold that the tip names, or the empty state where none can be trusted."""
+        for _ in range(2):
+            number = self._tip.checkpoint
+            if not number:
+                break
+            try:
+                return read_checkpoint(self._backend, number)
+            except CorruptError:
+                break
+            except NotFoundError:
+                self._tip = self._read_tip()  # a newer one may have come in its place
+        return State()
 
 
 def read_tip(backend: Backend) -> Tip | None:

@@ -8,7 +8,7 @@ import msgspec
 
 from mfv.ids import OpeningId, PackId, RunId
 from mfv.manifest.records import TaskRef
-from mfv.repo.entries import Condemn, Entry, OpenRun, SealRun, TagRuns, Tasks
+from mfv.repo.entries import Condemn, Entry, OpenRun, Repack, SealRun, TagRuns, Tasks
 
 OPEN = "open"
 
@@ -74,7 +74,7 @@ class State(msgspec.Struct):
                     run = self._run(flow, number)
                     if tag not in run.tags:
                         run.tags = [*run.tags, tag]
-            case Condemn():
+            case Condemn() | Repack():
                 self.condemned.update(body.condemned)
         self.number, self.head = entry.number, bytes(seal)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import cast
 
 import msgspec
 
@@ -36,7 +37,10 @@ def publish(
     receipts = tuple(receipts)
     foreign = {receipt.pack for receipt in receipts} | set(relied)
     while True:
-        writer = Writer(database, avoid={PackId(pack) for pack in log.state.condemned})
+        # The log's own set, which may have grown long: not copied for every commit.
+        condemned = cast("set[PackId]", log.state.condemned)
+        database.leave(condemned)
+        writer = Writer(database, avoid=condemned)
         try:
             build = fill(writer)
             outcome = writer.flush()
@@ -55,6 +59,7 @@ def publish(
             if error.packs & foreign:
                 raise
             database.index.forget(error.packs)
+            database.index.refresh()
 
 
 def add_record(

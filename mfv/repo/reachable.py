@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from mfv.ids import BlobId, EnvironmentId, ObjectId, OpeningId, RunId, TaskId, TreeId
 from mfv.manifest.artifact import Artifact
-from mfv.manifest.records import Log
+from mfv.manifest.records import Log, Opening, Run, Task, Tree
 from mfv.repo.view import RunView
 
 
@@ -27,17 +27,34 @@ def records_of(run: RunView) -> Iterator[ObjectId]:
 
 def blobs_of(run: RunView) -> Iterator[BlobId]:
     """The blobs that the run's records name, some of them more than once."""
-    for file in run.tree.files:
-        yield BlobId(file.blob)
-    yield from _frames(run.opening.parameters)
-    yield from _frames(run.opening.constants)
+    yield from blobs_of_tree(run.tree)
+    yield from blobs_of_opening(run.opening)
     for ref in run.refs:
-        task = run.repository.task(ref)
-        yield from _frames(task.artifacts)
-        yield from _log(task.stdout)
-        yield from _log(task.stderr)
+        yield from blobs_of_task(run.repository.task(ref))
     if run.manifest is not None:
-        yield from _frames(run.manifest.results)
+        yield from blobs_of_manifest(run.manifest)
+
+
+def blobs_of_tree(tree: Tree) -> Iterator[BlobId]:
+    for file in tree.files:
+        yield BlobId(file.blob)
+
+
+def blobs_of_opening(opening: Opening) -> Iterator[BlobId]:
+    """The blobs that an opening names itself; those of its tree are not among them."""
+    yield from _frames(opening.parameters)
+    yield from _frames(opening.constants)
+
+
+def blobs_of_task(task: Task) -> Iterator[BlobId]:
+    yield from _frames(task.artifacts)
+    yield from _log(task.stdout)
+    yield from _log(task.stderr)
+
+
+def blobs_of_manifest(manifest: Run) -> Iterator[BlobId]:
+    """The blobs that a sealed run names itself; those of its tasks are not among them."""
+    yield from _frames(manifest.results)
 
 
 def _frames(artifacts: Iterable[Artifact]) -> Iterator[BlobId]:

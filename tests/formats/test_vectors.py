@@ -28,9 +28,10 @@ from mfv.odb.packindex import key_of, read_index
 from mfv.odb.zframe import zstd
 from mfv.repo import entries
 from mfv.repo import format as formats
-from mfv.repo.entries import Condemn, TagRuns
+from mfv.repo.archive import SIZES, archive_key, read_entry
+from mfv.repo.archive import key_of as entry_key
+from mfv.repo.entries import Condemn, Repack, TagRuns
 from mfv.repo.log import TIP, Log, Tip, checkpoint_key, decode_entry
-from mfv.repo.log import key_of as entry_key
 from mfv.repo.names import RunState, State
 from mfv.storage.memory import MemoryBackend
 
@@ -55,7 +56,8 @@ def test_the_page_has_every_vector_that_is_checked_here() -> None:
     assert plain == {
         *("empty-blob", "blob", "format", "pack of one object", "scalar artifact"),
         *("pack with a list of chunks and a zstd frame", "artifact with a frame", "tree", "task"),
-        *("entry 1", "entry 2", "tip", "checkpoint 2", "planes", "numbers", "group"),
+        *("entry 1", "entry 2", "entry 3", "tip", "checkpoint 2", "planes", "numbers", "group"),
+        "archive",
     }
 
 
@@ -215,11 +217,50 @@ def test_a_task_is_read() -> None:
 def test_the_entries_are_read_and_chained() -> None:
     one, seal = decode_entry(1, content("entry 1"))
     two, last = decode_entry(2, content("entry 2"))
+    three, end = decode_entry(3, content("entry 3"))
     assert isinstance(one.body, Condemn)
     assert isinstance(two.body, TagRuns)
-    assert one.previous == bytes(32)
-    assert two.previous == seal
-    assert (str(seal), str(last)) == (VECTORS["entry 1"]["seal"], VECTORS["entry 2"]["seal"])
+    assert isinstance(three.body, Repack)
+    assert (one.previous, two.previous, three.previous) == (bytes(32), seal, last)
+    assert [str(one) for one in (seal, last, end)] == [
+        VECTORS[f"entry {number}"]["seal"] for number in (1, 2, 3)
+    ]
+    state = State()
+    for entry, sealed in ((one, seal), (two, last), (three, end)):
+        state.apply(entry, sealed)
+    assert state.condemned == {*one.body.condemned, *three.body.condemned}
+
+
+def test_an_archive_is_read_whoever_wrote_it() -> None:
+    backend = MemoryBackend()
+    backend.put(archive_key(1, 16), [content("archive")])
+    log = Log(backend)
+    state = log.catch_up()
+    assert (state.number, log.damaged) == (16, {})
+    first = [read_entry(backend, number) for number in (1, 2, 3)]
+    assert first == [content(f"entry {number}") for number in (1, 2, 3)]
+
+
+def test_an_archive_can_be_read_by_the_page_alone() -> None:
+    data = content("archive")
+    magic, version, first, count = struct.unpack_from("<7sBQQ", data)
+    assert (magic, version, first, count) == (b"MFVLOGS", 1, 1, 16)
+    end = 24 + 4 * count
+    lengths = struct.unpack_from(f"<{count}I", data, 24)
+    assert data[end : end + 32] == blake3(data[:end], derive_key_context="mfv v1 seal").digest()
+    at, previous = end + 32, bytes(32)
+    for number, length in enumerate(lengths, 1):
+        record, seal = data[at : at + length - 32], data[at + length - 32 : at + length]
+        assert seal == blake3(record, derive_key_context="mfv v1 log entry").digest()
+        entry = msgspec.msgpack.decode(record)
+        assert (entry["number"], entry["previous"]) == (number, previous)
+        at, previous = at + length, seal
+    assert at == len(data)
+
+
+def test_the_sizes_of_archives_are_those_of_the_page() -> None:
+    assert f"A block has {SIZES[0]}, {SIZES[1]}, {SIZES[2]} or {SIZES[3]} entries" in PAGE
+    assert len(SIZES) == 4
 
 
 def test_the_checkpoint_is_the_fold_of_the_entries_and_the_tip_a_hint() -> None:

@@ -17,8 +17,9 @@ from hypothesis.stateful import (
 )
 from making import MOMENT, finished, memory_repository, open_run
 
+from mfv.repo.archive import list_entries
 from mfv.repo.artifacts import load
-from mfv.repo.log import TIP, Log, list_entries
+from mfv.repo.log import TIP, Log
 from mfv.repo.names import RunState
 from mfv.repo.recorder import RunRecorder
 from mfv.repo.repository import Repository

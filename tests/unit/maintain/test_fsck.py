@@ -18,10 +18,10 @@ from mfv.maintain.fsck import Finding, Report, fsck
 from mfv.manifest.encoding import encode
 from mfv.odb.packindex import Location, key_of, list_packs
 from mfv.odb.writer import Writer
+from mfv.repo.archive import key_of as entry_key
 from mfv.repo.artifacts import load
 from mfv.repo.entries import TagRuns
 from mfv.repo.log import CHECKPOINT_EVERY, TIP, Tip, checkpoint_key
-from mfv.repo.log import key_of as entry_key
 from mfv.repo.recorder import RunRecorder
 from mfv.repo.repository import Repository
 from mfv.repo.view import RunView

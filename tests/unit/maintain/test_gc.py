@@ -20,9 +20,9 @@ from mfv.maintain.gc import plan, run
 from mfv.manifest.records import Opening
 from mfv.odb.packindex import key_of, list_packs
 from mfv.odb.writer import Writer
+from mfv.repo.archive import key_of as entry_key
+from mfv.repo.archive import list_entries
 from mfv.repo.entries import Condemn
-from mfv.repo.log import key_of as entry_key
-from mfv.repo.log import list_entries
 from mfv.repo.recorder import RunRecorder
 from mfv.repo.repository import Repository
 from mfv.repo.view import RunView

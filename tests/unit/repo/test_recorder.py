@@ -26,9 +26,10 @@ from mfv.ids import BlobId, PackId, RunId
 from mfv.manifest.records import Failure
 from mfv.odb.packindex import key_of, list_packs
 from mfv.odb.writer import Writer
+from mfv.repo.archive import list_entries
 from mfv.repo.artifacts import load, store
 from mfv.repo.entries import Condemn, TagRuns
-from mfv.repo.log import CondemnedError, list_entries
+from mfv.repo.log import CondemnedError
 from mfv.repo.names import RunState
 from mfv.repo.publish import publish
 from mfv.repo.recorder import RunRecorder, close_crashed

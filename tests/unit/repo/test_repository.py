@@ -22,9 +22,9 @@ from mfv.manifest.artifact import Artifact
 from mfv.manifest.encoding import encode
 from mfv.odb.packindex import key_of, list_packs
 from mfv.odb.writer import Writer
+from mfv.repo.archive import list_entries
 from mfv.repo.artifacts import load, store, store_all
 from mfv.repo.entries import SealRun
-from mfv.repo.log import list_entries
 from mfv.repo.names import RunState
 from mfv.repo.publish import add_record, publish
 from mfv.repo.repository import Repository

@@ -1,0 +1,157 @@
+"""What runs lead to, gathered once and then entry by entry as the log goes on.
+
+A repack copies for minutes while runs commit every few milliseconds. What came meanwhile is marked
+by the entries that brought it, at the cost of those entries alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from mfv.errors import CorruptError
+from mfv.ids import BlobId, ObjectId, OpeningId, PackId, RunId, TaskId, TreeId
+from mfv.manifest.encoding import decode
+from mfv.manifest.records import Opening, Run, Task, TaskRef, Tree
+from mfv.repo.entries import Entry, OpenRun, SealRun, Tasks
+from mfv.repo.reachable import (
+    blobs_of_manifest,
+    blobs_of_opening,
+    blobs_of_task,
+    blobs_of_tree,
+)
+from mfv.repo.repository import Repository
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+
+class Marks:
+    """The ids of all objects that some run leads to, chunks and what they build on included.
+
+    They only ever become more: what is marked and needed no longer is kept once too often.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._forget()
+
+    def catch_up(self) -> None:
+        """Marks what all runs lead to that the log names by now.
+
+        Fails closed: raises CorruptError if any entry or record cannot be read, because what it
+        would lead to is unknown.
+        """
+        repository = self._repository
+        while True:
+            entry = repository.state.number
+            try:
+                self._catch_up(entry)
+                return
+            except CorruptError:
+                # Another repack may have moved it at this moment.
+                if repository.log.damaged or repository.state.number == entry:
+                    raise
+
+    def add(self, entries: Iterable[Entry]) -> list[bytes]:
+        """Marks what the next entries lead to; returns what was not marked before."""
+        new: list[bytes] = []
+        with self._all_or_nothing():
+            for entry in entries:
+                match entry.body:
+                    case OpenRun():
+                        self._add_opening(entry.body.opening, entry.body.pack, new)
+                    case Tasks():
+                        self._add_tasks(entry.body.tasks, new)
+                    case SealRun():
+                        self._add_manifest(entry.body.manifest, entry.body.pack, new)
+                self.entry = entry.number
+        return new
+
+    def _catch_up(self, entry: int) -> None:
+        log, index = self._repository.log, self._repository.database.index
+        if log.damaged:
+            raise CorruptError(
+                f"{next(iter(log.damaged.values()))}, so nothing can be deleted safely",
+                hint="`mfv fsck` says what is touched",
+            )
+        index.refresh()
+        index.forget({PackId(pack) for pack in log.state.condemned})  # these may go meanwhile
+        for error in index.damaged.values():
+            raise error
+        if self.entry:
+            self.add(log.read(self.entry + 1, entry))
+            return
+        new: list[bytes] = []
+        with self._all_or_nothing():
+            for run in log.state:
+                if run.opening is not None:
+                    self._add_opening(run.opening, run.opening_pack, new)
+                self._add_tasks(run.tasks, new)
+                if run.manifest is not None:
+                    self._add_manifest(run.manifest, run.pack, new)
+            self.entry = entry
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """What was marked half would be taken for marked, so then all is forgotten."""
+        try:
+            yield
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        self._chunks: set[bytes] = set()
+        self._blobs: set[bytes] = set()
+        self.objects: set[bytes] = set()
+        self.entry = 0  # up to which all is marked
+
+    def _add_opening(self, opening: bytes, pack: bytes | None, new: list[bytes]) -> None:
+        record = self._record(OpeningId(opening), pack, Opening, new)
+        if record is None:
+            return
+        self._note(record.environment, new)
+        self._add_blobs(blobs_of_opening(record), new)
+        tree = self._record(TreeId(record.tree), None, Tree, new)
+        if tree is not None:
+            self._add_blobs(blobs_of_tree(tree), new)
+
+    def _add_tasks(self, refs: Sequence[TaskRef], new: list[bytes]) -> None:
+        for ref in refs:
+            task = self._record(TaskId(ref.manifest), ref.pack, Task, new)
+            if task is not None:
+                self._add_blobs(blobs_of_task(task), new)
+
+    def _add_manifest(self, manifest: bytes, pack: bytes | None, new: list[bytes]) -> None:
+        record = self._record(RunId(manifest), pack, Run, new)
+        if record is not None:
+            self._add_opening(record.opening, None, new)
+            self._add_tasks(record.tasks, new)
+            self._add_blobs(blobs_of_manifest(record), new)
+
+    def _record(
+        self, record_id: ObjectId, pack: bytes | None, kind: type[R], new: list[bytes]
+    ) -> R | None:
+        """The record, or None if what it leads to is marked already."""
+        if record_id in self.objects:
+            return None
+        hint = None if pack is None else PackId(pack)
+        record = decode(kind, self._repository.database.read_record(record_id, hint))
+        self._note(record_id, new)
+        return record
+
+    def _add_blobs(self, blobs: Iterable[BlobId], new: list[bytes]) -> None:
+        for blob in blobs:
+            if blob not in self._blobs:
+                for chunk in self._repository.database.needed_chunks(blob, self._chunks):
+                    self._note(chunk, new)
+                self._note(blob, new)
+                self._blobs.add(bytes(blob))
+
+    def _note(self, object_id: bytes, new: list[bytes]) -> None:
+        if object_id not in self.objects:
+            self.objects.add(bytes(object_id))
+            new.append(bytes(object_id))

@@ -1,0 +1,248 @@
+"""repack: small packs, and such as are mostly dead, into a few large ones.
+
+What runs need of them is copied into new packs; then one log entry brings these in and condemns
+the old, which are deleted after it. The entry is appended only to a log of which every entry was
+looked at: what came while it copied costs a look at the new entries, and copies only of what they
+took up again. So it ends beside writers that never rest, and a writer whose pack was condemned
+stores its bytes anew, as ever.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import msgspec
+
+from mfv.errors import CorruptError, FormatTooNewError, NotFoundError
+from mfv.ids import BlobId, PackId
+from mfv.maintain.gc import GRACE, delete_packs
+from mfv.maintain.marks import Marks
+from mfv.maintain.survey import SMALL, survey
+from mfv.odb.pack import Record
+from mfv.odb.packindex import Location
+from mfv.odb.transfer import Transfer
+from mfv.repo.entries import PackMade, Repack
+from mfv.repo.log import CondemnedError
+from mfv.repo.names import State
+from mfv.repo.repository import Repository
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One pack that is to be rewritten."""
+
+    pack: bytes
+    size: int  # bytes
+    kept: int  # bytes of it that are to be copied
+
+
+class RepackPlan(msgspec.Struct, frozen=True):
+    """What a repack would do, as of one entry of the log."""
+
+    entry: int
+    sources: tuple[Source, ...]  # oldest first
+    staying: int  # packs that are left as they are
+
+    @property
+    def size(self) -> int:
+        """Bytes of the packs that are to be rewritten."""
+        return sum(one.size for one in self.sources)
+
+    @property
+    def kept(self) -> int:
+        """Bytes that are to be copied."""
+        return sum(one.kept for one in self.sources)
+
+
+class Damaged(NamedTuple):
+    """An object that runs need and of which no copy is whole."""
+
+    object: bytes
+    packs: tuple[bytes, ...]  # those that stay as they are for its sake
+
+
+class Repacked(NamedTuple):
+    """What a repack did."""
+
+    condemned: tuple[bytes, ...]
+    freed: int  # bytes of the packs that were deleted
+    written: tuple[PackMade, ...]
+    damaged: tuple[Damaged, ...]
+
+
+class _StaleError(Exception):
+    """Another gc condemned a pack that was planned on."""
+
+
+class _MoreError(Exception):
+    """Entries came that need more of the old packs: (id, kind) of each object."""
+
+    def __init__(self, objects: list[tuple[bytes, int]]) -> None:
+        self.objects = objects
+
+
+def plan(repository: Repository, *, grace: float = GRACE, marks: Marks | None = None) -> RepackPlan:
+    """Says which packs are worth rewriting; raises CorruptError as a gc does.
+
+    `grace` spares packs so young of which only copies are needed that lie elsewhere too: a writer
+    may be about to name them.
+    """
+    marks = marks or Marks(repository)
+    marks.catch_up()
+    entry = marks.entry
+    now = time.time()
+    sources, staying, worth = [], 0, False
+    for one in survey(repository, marks).packs:
+        hollow = 2 * one.kept < one.payload
+        young = one.kept == 0 and grace > 0 and now - one.modified < grace
+        if not one.live or young or not (hollow or one.size < SMALL):
+            staying += 1
+            continue
+        sources.append(Source(bytes(one.pack), one.size, one.kept))
+        worth = worth or hollow
+    if len(sources) < 2 and not worth:
+        return RepackPlan(entry, (), staying + len(sources))
+    return RepackPlan(entry, tuple(sources), staying)
+
+
+def run(
+    repository: Repository,
+    planned: RepackPlan,
+    *,
+    grace: float = GRACE,
+    marks: Marks | None = None,
+) -> Repacked:
+    """Does what `planned` says; plans anew where another gc took a pack of it. Says what was done.
+
+    May be stopped anywhere and called again. A pack with a damaged object that runs need, and of
+    which no other copy is whole, stays and is told.
+    """
+    marks = marks or Marks(repository)
+    while planned.sources:
+        try:
+            done = _Rewriting(repository, planned, marks).run()
+        except (_StaleError, CondemnedError):
+            planned = plan(repository, grace=grace, marks=marks)
+            continue
+        delete_packs(repository, done.condemned)
+        return done
+    return Repacked((), 0, (), ())
+
+
+class _Rewriting:
+    def __init__(self, repository: Repository, planned: RepackPlan, marks: Marks) -> None:
+        self._repository, self._marks = repository, marks
+        self._sizes = {PackId(one.pack): one.size for one in planned.sources}  # oldest first
+        self._sources = set(self._sizes)
+        marks.catch_up()
+        prefer = survey(repository, marks).prefer
+        self._transfer = Transfer(repository.database, self._sources, prefer)
+        self._damaged: dict[tuple[bytes, int], set[PackId]] = {}
+        self._together: set[bytes] = set()  # blobs that lie in one piece in a new pack
+
+    def run(self) -> Repacked:
+        try:
+            self._copy_packs()
+            return self._commit()
+        except BaseException:
+            self._transfer.abandon()
+            raise
+
+    def _copy_packs(self) -> None:
+        """Copies what is needed in the order in which it lies, then what is left of it."""
+        left: list[tuple[bytes, int]] = []
+        for pack in self._sizes:
+            records = self._records(pack)
+            mapped = self._mapped(pack, records)
+            for record in records:
+                if record.id not in self._marks.objects:
+                    continue
+                here = Location(pack, record)
+                copies = self._transfer.preferred(record.id, record.kind)
+                if record.offset in mapped or copies[:1] == [here]:
+                    try:
+                        self._transfer.copy(here)
+                        continue
+                    except FormatTooNewError:
+                        raise
+                    except CorruptError:
+                        pass  # another copy may be whole
+                left.append((record.id, record.kind))
+        for one in left:
+            self._keep(*one)
+
+    def _records(self, pack: PackId) -> list[Record]:
+        try:
+            return self._transfer.ranges(pack)
+        except (NotFoundError, CorruptError):
+            self._raise_if_stale(self._repository.state)
+            raise
+
+    def _mapped(self, pack: PackId, records: list[Record]) -> set[int]:
+        """Offsets of the raw chunks in `pack` that make up whole blobs, and are to stay together.
+
+        Their copies elsewhere may lie anywhere.
+        """
+        database, found = self._repository.database, set[int]()
+        for record in records:
+            if record.kind != BlobId.kind or record.id not in self._marks.objects:
+                continue
+            pieces = database.one_piece(Location(pack, record))
+            if pieces and pieces[0].pack == pack and record.id not in self._together:
+                self._together.add(record.id)
+                found.update(piece.record.offset for piece in pieces)
+        return found
+
+    def _keep(self, object_id: bytes, kind: int) -> None:
+        if self._transfer.keep(object_id, kind):
+            return
+        copies = self._transfer.preferred(object_id, kind)
+        self._damaged[object_id, kind] = {copy.pack for copy in copies} & self._sources
+
+    def _commit(self) -> Repacked:
+        log = self._repository.log
+        while True:
+            written = self._transfer.flush()
+            packs = tuple(PackMade.of(receipt) for receipt in written)
+            condemned = self._sources.difference(*self._damaged.values())
+            body = Repack(tuple(sorted(map(bytes, condemned))), packs)
+            if not condemned:
+                return self._result(body)
+
+            def build(state: State, body: Repack = body) -> Repack:
+                self._look_at_what_came(state)
+                return body
+
+            try:
+                log.append(build, receipts=written, relied=self._transfer.relied)
+                return self._result(body)
+            except _MoreError as error:
+                for one in error.objects:
+                    self._keep(*one)
+
+    def _look_at_what_came(self, state: State) -> None:
+        """Marks the entries since; raises _MoreError if they need more of the old packs."""
+        if state.number == self._marks.entry:
+            return
+        self._raise_if_stale(state)
+        entries = list(self._repository.log.read(self._marks.entry + 1, state.number))
+        more = []
+        for object_id in self._marks.add(entries):
+            for copy in self._repository.database.index.find(object_id):
+                one = (object_id, copy.record.kind)
+                if copy.pack in self._sources and not self._transfer.is_safe(*one):
+                    more.append(one)
+        if more:
+            raise _MoreError(more)
+
+    def _raise_if_stale(self, state: State) -> None:
+        if any(pack in state.condemned for pack in self._sources):
+            raise _StaleError
+
+    def _result(self, body: Repack) -> Repacked:
+        damaged = [
+            Damaged(object_id, tuple(sorted(map(bytes, packs))))
+            for (object_id, _), packs in self._damaged.items()
+        ]
+        freed = sum(self._sizes[PackId(pack)] for pack in body.condemned)
+        return Repacked(body.condemned, freed, body.packs, tuple(damaged))

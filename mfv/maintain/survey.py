@@ -1,0 +1,94 @@
+"""What lies where, of all that runs need: how full each pack is, and which copy of many counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mfv.errors import NotFoundError
+from mfv.ids import PackId
+from mfv.maintain.marks import Marks
+from mfv.odb.codec import Codec
+from mfv.odb.packindex import Location, key_of, list_packs
+from mfv.repo.repository import Repository
+
+# Two packs of less than this are made one. A pack that was made of others is soon larger, and is
+# not copied again while runs come and go.
+SMALL = 16 << 20  # bytes
+
+
+class PackFacts(NamedTuple):
+    """One pack."""
+
+    pack: PackId
+    size: int  # bytes
+    modified: float  # seconds since 1970, for an order that keeps neighbours together
+    payload: int  # bytes of its objects as stored
+    kept: int  # bytes of those of them that are the copy that counts of something needed
+    live: bool  # whether any copy of anything needed lies in it
+
+
+class Survey(NamedTuple):
+    """All packs that are not condemned, oldest first."""
+
+    packs: list[PackFacts]
+    prefer: Callable[[Location], tuple[int, bool, bytes]]  # sorts copies, the one that counts first
+
+
+def survey(repository: Repository, marks: Marks) -> Survey:
+    """How all packs stand that were there when `marks` caught up.
+
+    Of several copies the least deep counts, so that whatever builds on it still can; among
+    those, one that lies in a large pack, which is not to be copied.
+    """
+    backend, condemned = repository.backend, repository.log.state.condemned
+    stats = {}
+    for pack in list_packs(backend):
+        if pack not in condemned:
+            try:
+                stats[pack] = backend.stat(key_of(pack))
+            except NotFoundError:
+                continue  # another gc was here
+    small = {pack for pack, stat in stats.items() if stat.size < SMALL}
+
+    def prefer(location: Location) -> tuple[int, bool, bytes]:
+        return location.record.depth, location.pack in small, location.pack
+
+    counts: dict[tuple[bytes, int], Location] = {}
+    ranges: dict[PackId, dict[tuple[int, bytes], int]] = {pack: {} for pack in stats}
+    live: set[PackId] = set()
+    for location in repository.database.index:
+        pack, record = location
+        if pack not in stats:
+            continue
+        ranges[pack][range_of(location)] = record.stored
+        if record.id not in marks.objects:
+            continue
+        live.add(pack)
+        key = (record.id, record.kind)
+        if key not in counts or prefer(location) < prefer(counts[key]):
+            counts[key] = location
+    kept: dict[PackId, set[tuple[int, bytes]]] = {pack: set() for pack in stats}
+    for location in counts.values():
+        kept[location.pack].add(range_of(location))
+    packs = [
+        PackFacts(
+            pack,
+            stat.size,
+            stat.modified,
+            sum(ranges[pack].values()),
+            sum(ranges[pack][one] for one in kept[pack]),
+            pack in live,
+        )
+        for pack, stat in stats.items()
+    ]
+    return Survey(sorted(packs, key=lambda one: (one.modified, one.pack)), prefer)
+
+
+def range_of(location: Location) -> tuple[int, bytes]:
+    """What tells the stored range of an object from others of its pack; one for a whole group.
+
+    Empty objects take no room, so that several may begin at one offset.
+    """
+    record = location.record
+    return record.offset, b"" if record.codec == Codec.GROUP else record.id
