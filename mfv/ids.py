@@ -74,6 +74,11 @@ class BlobId(ObjectId):
 
     kind = 2
 
+    @staticmethod
+    def hasher() -> blake3:
+        """For bytes that come in turn: `update` it with each, the id is its `digest`."""
+        return blake3()
+
 
 class TreeId(ObjectId):
     context = "mfv v1 tree"

@@ -18,14 +18,14 @@ from mfv.errors import CorruptError
 from mfv.ids import BlobId, Buffer, ChunkId, ObjectId, PackId
 from mfv.odb import codec, intake
 from mfv.odb.aligner import Aligner, Older
-from mfv.odb.chunker import cut
 from mfv.odb.codec import Codec, Plan
 from mfv.odb.database import Database
 from mfv.odb.intake import Hashed, Packed
 from mfv.odb.item import Item
 from mfv.odb.pack import Member, PackBuilder, Receipt
 from mfv.odb.packindex import key_of
-from mfv.odb.pipeline import Lanes, PutStream
+from mfv.odb.pipeline import Hashing, Lanes, PutStream
+from mfv.odb.source import Fill, Piece, from_memory, from_reader
 
 # A parcel travels through a pipe and waits in the scheduler's memory.
 PARCEL_LIMIT = 256 * 1024  # bytes stored
@@ -106,27 +106,51 @@ class Writer:
         if self._known(blob):
             return blob
         before = older() if older is not None and len(view) >= _OLDER_FROM else None
-        chunks = self._add_chunks(blob, view, item, before)
-        if len(chunks) != 1 or bytes(chunks[0]) != bytes(blob):
-            self._add_small(blob, b"".join(chunks))
+        chunks = self._add_chunks(from_memory(view, item), len(view), item, before, blob)
+        self._add_list(blob, chunks)
         return blob
 
+    def add_stream(
+        self, fill: Fill, size: int, older: Callable[[], Older | None] | None = None
+    ) -> tuple[BlobId, int]:
+        """Stores what `fill` gives, to its end, in bounded memory; returns its id and its bytes.
+
+        `size`: about how many bytes will come. It is read once, so that the id is of what was
+        written whatever happens to its source. `older` as for `add_blob`.
+        """
+        before = older() if older is not None and size >= _OLDER_FROM else None
+        with Hashing() as whole:
+            pieces = from_reader(fill, whole.take)
+            chunks = self._add_chunks(pieces, size, None, before)
+            blob = whole.id()
+        self._add_list(blob, chunks)
+        return blob, whole.size
+
+    def _add_list(self, blob: BlobId, chunks: list[ChunkId]) -> None:
+        """Notes of what chunks a blob consists, unless it is one."""
+        if (len(chunks) != 1 or bytes(chunks[0]) != bytes(blob)) and not self._known(blob):
+            self._add_small(blob, b"".join(chunks))
+
     def _add_chunks(
-        self, blob: BlobId, view: memoryview, item: Item | None, older: Older | None
+        self,
+        pieces: Iterable[Piece],
+        size: int,
+        item: Item | None,
+        older: Older | None,
+        blob: BlobId | None = None,
     ) -> list[ChunkId]:
-        """Stores the chunks of a new blob; returns their ids in order."""
+        """Stores the chunks of a blob of about `size` bytes; returns their ids in order."""
         chunks: list[ChunkId] = []
         in_order: InOrder = map
-        if len(view) >= _LANES_FROM:
+        if size >= _LANES_FROM:
             lanes = self._lanes = self._lanes or Lanes()
             in_order = lanes.in_order
-        pieces = intake.batches(cut(view, item))
-        hashed = in_order(partial(intake.hash_pieces, self._where, blob, len(view)), pieces)
-        aligner = self._aligner(older, len(view))
+        hashed = in_order(partial(intake.hash_pieces, self._where, blob), intake.batches(pieces))
+        aligner = self._aligner(older, size)
         if aligner is None:
-            planned = intake.plan_chunks(hashed, self._is_new, view, item, chunks)
+            planned = intake.plan_chunks(hashed, self._is_new, item, chunks)
         else:
-            planned = intake.plan_groups(hashed, self._is_new, view, item, chunks, aligner)
+            planned = intake.plan_groups(hashed, self._is_new, item, chunks, aligner)
         first = True  # of the blob: where it lies in one piece, it can be mapped
         for batch in in_order(partial(intake.pack, self._database, self._avoid), planned):
             for packed in batch:

@@ -1,0 +1,53 @@
+"""Where a blob comes from: memory as it lies, or a reader from whom it comes a window at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from mfv.odb.chunker import cut
+from mfv.odb.item import Item
+
+# What a reader gives at a time is held until the last of it is written.
+WINDOW = 8 << 20  # bytes
+
+# Fills memory from its start; returns how many bytes, fewer than wanted only at the end.
+Fill = Callable[[memoryview], int]
+
+
+class Piece(NamedTuple):
+    """What becomes one chunk, and what is at hand around it."""
+
+    data: memoryview
+    window: memoryview  # whole pieces, one after another
+    at: int  # where in the window it begins
+
+
+def from_memory(view: memoryview, item: Item | None = None) -> Iterator[Piece]:
+    """The pieces of `view` (contiguous, itemsize 1), in order; all of it is one window."""
+    at = 0
+    for data in cut(view, item):
+        yield Piece(data, view, at)
+        at += len(data)
+
+
+def from_reader(fill: Fill, took: Callable[[memoryview], object]) -> Iterator[Piece]:
+    """The pieces of what `fill` gives, cut at the same places as they would be in memory.
+
+    `took` is told of all bytes, in order, before any piece of them is given.
+    """
+    rest = memoryview(b"")
+    whole = False
+    while not whole:
+        buffer = memoryview(bytearray(WINDOW))
+        buffer[: len(rest)] = rest
+        filled = len(rest) + fill(buffer[len(rest) :])
+        whole = filled < WINDOW
+        took(buffer[len(rest) : filled])
+        pieces = list(cut(buffer[:filled]))
+        # Where the last one ends is not known before one has seen what follows.
+        rest = pieces.pop() if pieces and not whole else rest[:0]
+        window, at = buffer[: filled - len(rest)], 0
+        for data in pieces:
+            yield Piece(data, window, at)
+            at += len(data)
