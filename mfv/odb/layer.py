@@ -128,25 +128,51 @@ def bits_for(objects: int) -> int:
     return min(max((objects >> 3).bit_length() - 1, LEAST_BITS), MOST_BITS)
 
 
-def assemble(
-    packs: Sequence[tuple[PackId, int]], bits: int, fan: Buffer, tails: Buffer, numbers: Buffer
-) -> Layer:
-    """A layer in memory out of its columns; `packs` with the number of records of each."""
+class Blank(NamedTuple):
+    """A layer whose columns are still to be filled in."""
+
+    data: memoryview
+    body: memoryview  # of it: the three columns
+    fan: memoryview
+    tails: memoryview
+    numbers: memoryview
+
+
+def blank(packs: Sequence[tuple[PackId, int]], bits: int, objects: int) -> Blank:
+    """Room for a layer of so many objects; `packs` with the number of records of each."""
     starts, start = [0], 0
     for _, records in packs:
         start += records
         starts.append(start)
-    ids = b"".join(pack for pack, _ in packs)
-    head = ids + struct.pack(f"={len(starts)}I", *starts)
-    objects = len(memoryview(tails).cast("B")) // _NUMBER
-    fields = _HEADER.pack(_MAGIC, VERSION, _ORDER, bits, len(packs), 0, objects)
-    data = bytearray(_START)
-    data += head
-    for column in (fan, tails, numbers):
-        data += memoryview(column).cast("B")
-    body = Seal.of(memoryview(data)[_START + len(head) :])
-    data[:_START] = fields + _head_seal(fields, body, head) + body
-    return Layer(memoryview(data))
+    head = b"".join(pack for pack, _ in packs) + struct.pack(f"={len(starts)}I", *starts)
+    sizes = (_NUMBER * ((1 << bits) + 1), _NUMBER * objects, _NUMBER * objects)
+    body = _START + len(head)
+    data = memoryview(bytearray(body + sum(sizes)))
+    data[: _HEADER.size] = _HEADER.pack(_MAGIC, VERSION, _ORDER, bits, len(packs), 0, objects)
+    data[_START:body] = head
+    parts, at = [], body
+    for size in sizes:
+        parts.append(data[at : at + size])
+        at += size
+    return Blank(data, data[body:], *parts)
+
+
+def finish(filled: Blank) -> Layer:
+    """The layer in memory, sealed."""
+    data = filled.data
+    seal = Seal.of(filled.body)
+    head = data[_START : len(data) - len(filled.body)]
+    data[_HEADER.size : _START] = _head_seal(data[: _HEADER.size], seal, head) + seal
+    return Layer(data)
+
+
+def assemble(
+    packs: Sequence[tuple[PackId, int]], bits: int, fan: Buffer, tails: Buffer, numbers: Buffer
+) -> Layer:
+    """A layer in memory out of its columns; `packs` as above."""
+    made = blank(packs, bits, len(tails) // _NUMBER)
+    made.fan[:], made.tails[:], made.numbers[:] = fan, tails, numbers
+    return finish(made)
 
 
 def _head_seal(fields: Buffer, body: bytes, head: Buffer) -> Seal:

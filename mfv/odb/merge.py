@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mfv.ids import PackId
-from mfv.odb.layer import KEY_BYTES, LEAST_BITS, Layer, assemble, bits_for
+from mfv.odb.layer import KEY_BYTES, LEAST_BITS, Layer, assemble, bits_for, blank, finish
 from mfv.odb.pack import RECORD
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def merge(layers: Sequence[Layer], unwanted: Container[PackId] = ()) -> Layer:
             shift.append(total - start)
             total += end - start
         sources.append(Kept(layer, shift))
+    if len(layers) == 1 and None not in sources[0].shift:
+        return layers[0]
     if total >= _NUMPY_FROM and _numpy() is not None:
         return _merge_fast(packs, total, sources)
     return _arrange(packs, (entry for kept in sources for entry in _entries(kept)), total)
@@ -95,7 +97,7 @@ def _arrange(
         fan.append(begin)
     tails = b"".join([key[1:] for key, _ in ordered])
     numbers = array("I", [number for _, number in ordered])
-    return assemble(packs, bits, memoryview(fan), tails, memoryview(numbers))
+    return assemble(packs, bits, fan.tobytes(), tails, numbers.tobytes())
 
 
 def _entries(kept: Kept) -> Iterator[tuple[bytes, int]]:
@@ -140,18 +142,19 @@ def _build_fast(packs: list[tuple[PackId, int]], total: int, raws: Iterable[byte
     bits = bits_for(total)
     edges = numpy.arange((1 << bits) + 1, dtype="u8") << (8 * KEY_BYTES - bits)
     fan = numpy.searchsorted(wide, edges).astype("u4")
-    tails = wide.astype(">u4")
-    return assemble(packs, bits, fan.data, tails.view("u1").data, numbers.astype("u4").data)
+    tails, numbers = wide.astype(">u4"), numbers.astype("u4")
+    return assemble(packs, bits, fan.tobytes(), tails.tobytes(), numbers.tobytes())
 
 
 def _merge_fast(packs: list[tuple[PackId, int]], total: int, sources: list[Kept]) -> Layer:
-    """As `_arrange`, one first byte after another: beside the result little memory is taken."""
+    """As `_arrange`, one first byte after another, in place: little is held beside the result."""
     numpy: Any = _numpy()
     bits = bits_for(total)
     inner = bits - LEAST_BITS
     edges = numpy.arange(1 << inner, dtype="u8") << (32 - inner)
-    fan = numpy.zeros((1 << bits) + 1, "u4")
-    tails, numbers = numpy.empty(total, ">u4"), numpy.empty(total, "u4")
+    made = blank(packs, bits, total)
+    fan = numpy.frombuffer(made.fan, "u4")
+    tails, numbers = numpy.frombuffer(made.tails, ">u4"), numpy.frombuffer(made.numbers, "u4")
     remaps = [_remap(numpy, kept) for kept in sources]
     done = 0
     for first in range(_FIRST_BYTES):
@@ -170,7 +173,7 @@ def _merge_fast(packs: list[tuple[PackId, int]], total: int, sources: list[Kept]
     if done != total:
         raise ValueError("a layer has not the objects of its packs")
     fan[-1] = done
-    return assemble(packs, bits, fan.data, tails.view("u1").data, numbers.data)
+    return finish(made)
 
 
 def _remap(numpy: Any, kept: Kept) -> tuple[Any, Any, Any] | int:

@@ -120,6 +120,15 @@ def test_layers_of_many_sizes_merge_into_wider_buckets(by: str) -> None:
         assert sorted(ids)[next(iter(asked)).position] in ids[:100]
 
 
+def test_the_end_of_one_tail_and_the_beginning_of_the_next_are_no_tail(by: str) -> None:
+    pack = PackId.new()
+    ids = [one.ljust(32, b"\0") for one in (b"\x01\x07ABC", b"\x01DEFG", b"\x01GHIJ")]
+    layer = built([(pack, ids)])
+    assert layer.find(*split(b"\x01ABCD")) == []
+    assert layer.find(*split(b"\x01EFGG")) == []
+    assert [layer.find(*split(one)) for one in ids] == [[(pack, 0)], [(pack, 1)], [(pack, 2)]]
+
+
 def test_buckets_have_eight_to_sixteen_entries() -> None:
     for objects in (1 << 12, 100_000, 10_000_000):
         assert 8 <= objects / (1 << bits_for(objects)) < 16
