@@ -16,6 +16,7 @@ import msgspec
 from mfv.errors import ConflictError, CorruptError, NotFoundError
 from mfv.ids import PackId
 from mfv.odb.packindex import key_of, list_packs
+from mfv.odb.whereabouts import PackIndex
 from mfv.repo.entries import Condemn
 from mfv.repo.names import State
 from mfv.repo.reachable import blobs_of, records_of
@@ -65,10 +66,8 @@ def plan(repository: Repository, *, grace: float = GRACE) -> GcPlan:
             hint="`mfv fsck` says what is touched",
         )
     index = repository.database.index
-    index.refresh()
-    for pack, error in index.damaged.items():
-        if pack not in state.condemned:
-            raise error
+    index.load_all()
+    _refuse_damage(index, state)
     live = set(_live(repository, state))
     objects: dict[PackId, int] = {}
     alive: set[PackId] = set()
@@ -80,7 +79,14 @@ def plan(repository: Repository, *, grace: float = GRACE) -> GcPlan:
             alive.add(pack)
         else:
             dead_bytes[pack] = dead_bytes.get(pack, 0) + location.record.stored
+    _refuse_damage(index, state)
     return _sort(repository, state, objects, alive, dead_bytes, grace)
+
+
+def _refuse_damage(index: PackIndex, state: State) -> None:
+    for pack, error in index.damaged.items():
+        if pack not in state.condemned:
+            raise error
 
 
 def run(repository: Repository, planned: GcPlan, *, grace: float = GRACE) -> GcPlan:

@@ -13,10 +13,11 @@ from mfv.ids import ID_BYTES, RECORD_TYPES, BlobId, Buffer, ChunkId, ObjectId, P
 from mfv.odb import codec, delta
 from mfv.odb.aligner import Old
 from mfv.odb.codec import Codec
-from mfv.odb.packindex import Location, PackIndex, key_of
+from mfv.odb.packindex import Location, key_of
 from mfv.odb.pipeline import Hashing, Lanes
 from mfv.odb.ranges import neighbours, span_of
 from mfv.odb.recent import Expanded, Recent
+from mfv.odb.whereabouts import PackIndex
 from mfv.storage.base import Backend, Mappable
 
 T = TypeVar("T")
@@ -157,7 +158,7 @@ class Database:
         found = self.index.find(object_id, hint)
         if not found:
             self.index.refresh()  # a pack that came since, or one that a repack moved it to
-            found = self.index.find(object_id)
+            found = self.index.find(object_id) or self.index.find_sealed(object_id)
         if not found:
             for error in self.index.damaged.values():
                 if isinstance(error, FormatTooNewError):
@@ -184,6 +185,8 @@ class Database:
             tried += copies
             self.index.refresh()  # the hint is not all there is, and a repack may have moved it
             copies = [copy for copy in self.index.find(object_id) if copy not in tried]
+            if not copies:
+                copies = [one for one in self.index.find_sealed(object_id) if one not in tried]
         assert trouble is not None
         if isinstance(trouble, FormatTooNewError):
             raise trouble  # nothing is damaged; it says what is missing here

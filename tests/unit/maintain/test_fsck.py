@@ -16,6 +16,8 @@ from mfv.errors import MfvError, StorageError
 from mfv.ids import BlobId, PackId
 from mfv.maintain.fsck import Finding, Report, fsck
 from mfv.manifest.encoding import encode
+from mfv.odb.layer import assemble
+from mfv.odb.layercache import FOLDER
 from mfv.odb.packindex import Location, key_of, list_packs
 from mfv.odb.writer import Writer
 from mfv.repo.artifacts import load
@@ -110,6 +112,17 @@ def test_a_damaged_record_is_found_without_reading_data(kind: str, runs: set[str
         ("error", "run"),
         ("note", "garbage"),  # what only the damaged record leads to
     }
+
+
+def test_neither_a_lying_lookup_cache_nor_none_changes_what_is_reported() -> None:
+    backend = two_runs()
+    liar = assemble([(pack, 0) for pack in list_packs(backend)], 8, bytes(4 * 257), b"", b"")
+    before = fsck(Repository(backend))
+    backend.put(f"{FOLDER}0123456789abcdef", [liar.data])
+    keys = list(backend.list(""))
+    assert fsck(Repository(backend)) == before
+    assert before.findings == ()
+    assert list(backend.list("")) == keys
 
 
 def test_damaged_data_is_found_where_the_data_is_read() -> None:
