@@ -17,7 +17,7 @@ from mfv.odb.codec import Codec, Plan
 from mfv.odb.database import Database
 from mfv.odb.item import Item
 from mfv.odb.pack import Member
-from mfv.odb.source import Piece
+from mfv.odb.source import Piece, joined
 from mfv.odb.trial import choose, segment_size
 
 _BATCH = 1 << 20  # bytes, at least
@@ -128,34 +128,47 @@ def plan_groups(
 ) -> Iterator[list[Chunk | Group]]:
     """As `plan_chunks`, but neighbours together, beside what stood in their place in `older`."""
     waiting: list[New] = []
-    start = end = 0  # offsets in the window, of those that wait
+    pieces: list[Piece] = []  # beside `waiting`
+    size = 0  # bytes that wait
     for batch in hashed:
         for one in batch:
             chunks.append(one.id)
-            data, window, at = one.piece
-            waiting.append(New(one.id, len(data), not is_new(one)))
-            end = at + len(data)
-            if end - start >= _AHEAD or end == len(window):
-                yield from _groups(older, waiting, window[start:end], item)
-                waiting, start = [], end % len(window)
+            waiting.append(New(one.id, len(one.piece.data), not is_new(one)))
+            pieces.append(one.piece)
+            size += len(one.piece.data)
+        if size >= _AHEAD:
+            done = _up_to_an_anchor(waiting)
+            yield from _groups(older, waiting[:done], pieces, item)
+            del waiting[:done], pieces[:done]
+            size = sum(one.size for one in waiting)
+    yield from _groups(older, waiting, pieces, item)
+
+
+def _up_to_an_anchor(waiting: list[New]) -> int:
+    """How many can be planned now: up to the last known one, unless that leaves too many."""
+    left = 0  # bytes
+    for place in range(len(waiting), 0, -1):
+        if waiting[place - 1].known:
+            return place
+        left += waiting[place - 1].size
+        if left > delta.GROUP:
+            break
+    return len(waiting)
 
 
 def _groups(
-    older: Aligner, chunks: list[New], view: memoryview, item: Item | None
+    older: Aligner, chunks: list[New], pieces: list[Piece], item: Item | None
 ) -> Iterator[list[Chunk | Group]]:
-    place = offset = 0
     batch: list[Chunk | Group] = []
-    waiting = 0
+    size = 0  # bytes in `batch`
     for span in older.spans(chunks):
-        offset += sum(one.size for one in chunks[place : span.first])
         members = [Member(one.id, one.id.kind, one.size) for one in chunks[span.first : span.end]]
-        size = sum(one.size for one in members)
-        data = view[offset : offset + size]
+        data = joined(pieces[span.first : span.end])
         batch.append(Group(members, data, item, span.base, span.probable))
-        place, offset, waiting = span.end, offset + size, waiting + size
-        if waiting >= _BATCH:
+        size += len(data)
+        if size >= _BATCH:
             yield batch
-            batch, waiting = [], 0
+            batch, size = [], 0
     if batch:
         yield batch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from mfv.odb.chunker import cut
@@ -51,3 +51,11 @@ def from_reader(fill: Fill, took: Callable[[memoryview], object]) -> Iterator[Pi
         for data in pieces:
             yield Piece(data, window, at)
             at += len(data)
+
+
+def joined(pieces: Sequence[Piece]) -> memoryview:
+    """The bytes of pieces that follow each other; a copy only where they lie in several windows."""
+    first, last = pieces[0], pieces[-1]
+    if first.window is last.window:
+        return first.window[first.at : last.at + len(last.data)]
+    return memoryview(b"".join(piece.data for piece in pieces))
