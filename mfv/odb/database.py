@@ -5,6 +5,7 @@ Every byte is hashed before it is handed out, the memory-mapped path included.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 # From here on a raw blob is mapped; below, a copy is cheaper than a page table entry.
 _MAP_FROM = 256 * 1024  # bytes
+# What is only to be hashed is looked at in parts.
+_PART = 32 << 20  # bytes
 # Larger ones are read and decoded on two cores.
 _LANES_FROM = 4 << 20  # bytes
 # Enough for what reading one blob from start to end asks for again and again.
@@ -102,7 +105,7 @@ class Database:
         """
         record = location.record
         if record.kind == BlobId.kind:
-            _, chunks = self._read_chunks(BlobId(record.id), self._chunks(location))
+            chunks = self._proved(BlobId(record.id), self._chunks(location))
             return frozenset({location.pack}).union(*map(self._needed, chunks))
         kind = ChunkId if record.kind == ChunkId.kind else _record_type(record.kind)
         if kind.of(self._decode(location)) != record.id:
@@ -197,23 +200,39 @@ class Database:
 
     def _read_blob(self, blob: BlobId, location: Location) -> memoryview:
         whole = location.record.kind == ChunkId.kind
-        return self._read_chunks(blob, [location] if whole else self._chunks(location))[0]
+        return self._read_chunks(blob, [location] if whole else self._chunks(location))
 
-    def _read_chunks(
-        self, blob: BlobId, chunks: list[Location]
-    ) -> tuple[memoryview, list[Location]]:
-        """The bytes of `blob`, verified, and the copies of its chunks that they came from."""
+    def _read_chunks(self, blob: BlobId, chunks: list[Location]) -> memoryview:
+        """The bytes of `blob`, verified."""
         try:
             data = self._mapped(chunks) or self._assembled(chunks)
             if BlobId.of(data) == blob:
-                return data, chunks
+                return data
         except CorruptError:
             pass  # another copy of the chunk at fault may be whole
-        chunks = [self._whole_copy(chunk) for chunk in chunks]
-        data = self._assembled(chunks)
+        data = self._assembled([self._whole_copy(chunk) for chunk in chunks])
         if BlobId.of(data) != blob:
             raise CorruptError("its chunks do not add up to it")
-        return data, chunks
+        return data
+
+    def _proved(self, blob: BlobId, chunks: list[Location]) -> list[Location]:
+        """The copies of the chunks of `blob` that make it up, read and verified a part at a time."""
+        with contextlib.suppress(CorruptError):
+            if self._id_of(chunks) == blob:
+                return chunks
+        chunks = [self._whole_copy(chunk) for chunk in chunks]
+        if self._id_of(chunks) != blob:
+            raise CorruptError("its chunks do not add up to it")
+        return chunks
+
+    def _id_of(self, chunks: list[Location]) -> BlobId:
+        hasher = BlobId.hasher()
+        for part in _parts(chunks):
+            # Mapped a part at a time, or all of it would be counted as this process's memory.
+            mapped = self._mapped(part)
+            for piece in [mapped] if mapped else self._in_order(self._together, part):
+                hasher.update(piece)
+        return BlobId(hasher.digest())
 
     def _mapped(self, chunks: list[Location]) -> memoryview | None:
         """The chunks as one mapping if they lie raw, in order and together in one pack."""
@@ -365,6 +384,20 @@ class Database:
         if len(stored) != length:
             raise CorruptError(f"pack {pack} is cut short")
         return stored
+
+
+def _parts(chunks: list[Location]) -> Iterator[list[Location]]:
+    """The chunks in their order, in lists of about as much as is read at a time."""
+    part: list[Location] = []
+    size = 0  # bytes raw
+    for chunk in chunks:
+        part.append(chunk)
+        size += chunk.record.size
+        if size >= _PART:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _record_type(kind: int) -> type[ObjectId]:

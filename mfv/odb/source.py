@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from mfv.ids import BlobId
 from mfv.odb.chunker import cut
 from mfv.odb.item import Item
+from mfv.odb.pipeline import Hashing
 
 # What a reader gives at a time is held until the last of it is written.
 WINDOW = 8 << 20  # bytes
 
-# Fills memory from its start; returns how many bytes, fewer than wanted only at the end.
-Fill = Callable[[memoryview], int]
+# Fills memory with what there is from an offset on; returns how many bytes, fewer only at the end.
+ReadAt = Callable[[memoryview, int], int]
 
 
 class Piece(NamedTuple):
@@ -31,18 +33,19 @@ def from_memory(view: memoryview, item: Item | None = None) -> Iterator[Piece]:
         at += len(data)
 
 
-def from_reader(fill: Fill, took: Callable[[memoryview], object]) -> Iterator[Piece]:
-    """The pieces of what `fill` gives, cut at the same places as they would be in memory.
+def from_reader(read_at: ReadAt, took: Callable[[memoryview], object]) -> Iterator[Piece]:
+    """The pieces of what `read_at` gives, cut at the same places as they would be in memory.
 
     `took` is told of all bytes, in order, before any piece of them is given.
     """
     rest = memoryview(b"")
-    whole = False
+    whole, offset = False, 0
     while not whole:
         buffer = memoryview(bytearray(WINDOW))
         buffer[: len(rest)] = rest
-        filled = len(rest) + fill(buffer[len(rest) :])
+        filled = len(rest) + read_at(buffer[len(rest) :], offset)
         whole = filled < WINDOW
+        offset += filled - len(rest)
         took(buffer[len(rest) : filled])
         pieces = list(cut(buffer[:filled]))
         # Where the last one ends is not known before one has seen what follows.
@@ -59,3 +62,14 @@ def joined(pieces: Sequence[Piece]) -> memoryview:
     if first.window is last.window:
         return first.window[first.at : last.at + len(last.data)]
     return memoryview(b"".join(piece.data for piece in pieces))
+
+
+def hash_all(read_at: ReadAt) -> tuple[BlobId, int]:
+    """The id of what `read_at` gives, to its end, and how many bytes that are."""
+    with Hashing() as whole:
+        filled = WINDOW
+        while filled == WINDOW:
+            window = memoryview(bytearray(WINDOW))
+            filled = read_at(window, whole.size)
+            whole.take(window[:filled])
+        return whole.id(), whole.size

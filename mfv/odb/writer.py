@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import islice
 from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -18,6 +19,7 @@ from mfv.errors import CorruptError
 from mfv.ids import BlobId, Buffer, ChunkId, ObjectId, PackId
 from mfv.odb import codec, intake
 from mfv.odb.aligner import Aligner, Older
+from mfv.odb.chunker import cut
 from mfv.odb.codec import Codec, Plan
 from mfv.odb.database import Database
 from mfv.odb.intake import Hashed, Packed
@@ -25,7 +27,7 @@ from mfv.odb.item import Item
 from mfv.odb.pack import Member, PackBuilder, Receipt
 from mfv.odb.packindex import key_of
 from mfv.odb.pipeline import Hashing, Lanes, PutStream
-from mfv.odb.source import Fill, Piece, from_memory, from_reader
+from mfv.odb.source import Piece, ReadAt, from_memory, from_reader, hash_all
 
 # A parcel travels through a pipe and waits in the scheduler's memory.
 PARCEL_LIMIT = 256 * 1024  # bytes stored
@@ -110,21 +112,32 @@ class Writer:
         self._add_list(blob, chunks)
         return blob
 
-    def add_stream(
-        self, fill: Fill, size: int, older: Callable[[], Older | None] | None = None
+    def add_file(
+        self, read_at: ReadAt, size: int, older: Callable[[], Older | None] | None = None
     ) -> tuple[BlobId, int]:
-        """Stores what `fill` gives, to its end, in bounded memory; returns its id and its bytes.
+        """Stores what `read_at` gives, to its end, in bounded memory; returns its id and its bytes.
 
-        `size`: about how many bytes will come. It is read once, so that the id is of what was
-        written whatever happens to its source. `older` as for `add_blob`.
+        `size`: about how many bytes will come. The id is of what was written, whatever happens to
+        the source meanwhile. `older` as for `add_blob`.
         """
+        if size >= _LANES_FROM and self._begins_known(read_at):
+            # Most probably all of it is: one hash pass tells.
+            blob, length = hash_all(read_at)
+            if self._known(blob):
+                return blob, length
         before = older() if older is not None and size >= _OLDER_FROM else None
         with Hashing() as whole:
-            pieces = from_reader(fill, whole.take)
+            pieces = from_reader(read_at, whole.take)
             chunks = self._add_chunks(pieces, size, None, before)
             blob = whole.id()
         self._add_list(blob, chunks)
         return blob, whole.size
+
+    def _begins_known(self, read_at: ReadAt) -> bool:
+        """Whether the first chunk of what `read_at` gives is stored already."""
+        start = memoryview(bytearray(_LANES_FROM))
+        start = start[: read_at(start, 0)]
+        return any(self._where(ChunkId.of(piece)) is not None for piece in islice(cut(start), 1))
 
     def _add_list(self, blob: BlobId, chunks: list[ChunkId]) -> None:
         """Notes of what chunks a blob consists, unless it is one."""
