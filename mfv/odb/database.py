@@ -216,7 +216,7 @@ class Database:
         return data
 
     def _proved(self, blob: BlobId, chunks: list[Location]) -> list[Location]:
-        """The copies of the chunks of `blob` that make it up, read and verified a part at a time."""
+        """The copies of the chunks that make up `blob`, read and verified a part at a time."""
         with contextlib.suppress(CorruptError):
             if self._id_of(chunks) == blob:
                 return chunks
