@@ -36,8 +36,10 @@ _KEPT = 32 << 20  # bytes of groups, and as many of chunks that groups build on
 class Database:
     """All objects of one repository, read through one backend."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, *, fast: bool = False) -> None:
+        """`fast`: what is written is kept as it is loaded fastest, not as small as can be."""
         self.backend = backend
+        self.fast = fast
         self.index = PackIndex(backend)
         self._groups: Recent[tuple[PackId, int]] = Recent(_KEPT)
         self._bases: Recent[ChunkId] = Recent(_KEPT)

@@ -100,8 +100,13 @@ def plan_chunks(
     is_new: Callable[[Hashed], bool],
     item: Item | None,
     chunks: list[ChunkId],
+    *,
+    fast: bool = False,
 ) -> Iterator[list[Chunk | Group]]:
-    """Batches of what is new, each chunk by itself; notes all ids in `chunks`."""
+    """Batches of what is new, each chunk by itself; notes all ids in `chunks`.
+
+    `fast` as for `choose`.
+    """
     window = memoryview(b"")
     decided = 0  # offset in the window, to where `plan` holds
     plan = codec.PLAIN
@@ -114,7 +119,7 @@ def plan_chunks(
             data, around, at = one.piece
             if around is not window or at >= decided:
                 window, decided = around, at + segment_size(item)
-                plan = choose(window[at:decided], item)
+                plan = choose(window[at:decided], item, fast=fast)
             new.append(Chunk(one.id, data, plan))
         yield new
 

@@ -161,7 +161,9 @@ class Writer:
         hashed = in_order(partial(intake.hash_pieces, self._where, blob), intake.batches(pieces))
         aligner = self._aligner(older, size)
         if aligner is None:
-            planned = intake.plan_chunks(hashed, self._is_new, item, chunks)
+            planned = intake.plan_chunks(
+                hashed, self._is_new, item, chunks, fast=self._database.fast
+            )
         else:
             planned = intake.plan_groups(hashed, self._is_new, item, chunks, aligner)
         first = True  # of the blob: where it lies in one piece, it can be mapped
@@ -173,7 +175,7 @@ class Writer:
 
     def _aligner(self, older: Older | None, size: int) -> Aligner | None:
         """What aligns a blob of `size` bytes with those of its earlier versions that are there."""
-        if older is None:
+        if older is None or self._database.fast:
             return None
         versions, base = [], 0
         for place, blob in enumerate(older.path):
