@@ -74,6 +74,26 @@ class LocalBackend:
             os.rename(staged, path)
             self._sync_folder(os.path.dirname(path), sync=sync)
 
+    def overwrite(self, key: str, data: bytes) -> None:
+        # Renaming over a file frees its inode, and for half a minute ext4 passes over every freed
+        # one whenever a file is made: a small file renamed over again and again cost each new
+        # file of a repository 0.3 to 3 ms.
+        path = self._path(key)
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            return self.put(key, [data], sync=False)
+        try:
+            found = os.fstat(fd)
+            if found.st_size == len(data) and found.st_nlink == 1:
+                os.pwrite(fd, data, 0)
+                return None
+        except OSError as error:
+            raise storage_error(error, "write", path) from error
+        finally:
+            os.close(fd)
+        return self.put(key, [data], sync=False)
+
     def create(self, key: str, parts: Iterable[Buffer]) -> None:
         path = self._path(key)
         with self._staged(key, parts, sync=True) as staged:

@@ -15,14 +15,13 @@ from racing import Holder
 from mfv.errors import MfvError, StorageError
 from mfv.ids import BlobId, PackId
 from mfv.maintain.fsck import Finding, Report, fsck
-from mfv.manifest.encoding import encode
 from mfv.odb.layer import assemble
 from mfv.odb.layercache import FOLDER
 from mfv.odb.packindex import Location, key_of, list_packs
 from mfv.odb.writer import Writer
 from mfv.repo.artifacts import load
 from mfv.repo.entries import TagRuns
-from mfv.repo.log import CHECKPOINT_EVERY, TIP, Tip, checkpoint_key
+from mfv.repo.log import CHECKPOINT_EVERY, Tip, checkpoint_key, write_tip
 from mfv.repo.log import key_of as entry_key
 from mfv.repo.recorder import RunRecorder
 from mfv.repo.repository import Repository
@@ -215,7 +214,7 @@ def test_a_checkpoint_of_another_log_is_an_error() -> None:
     for number in range(CHECKPOINT_EVERY):
         mine.log.append(lambda _, n=number: TagRuns((), (("TrainFlow", 1, f"t{n}"),)))  # type: ignore[misc]
     backend.put(checkpoint_key(CHECKPOINT_EVERY), [foreign.get(checkpoint_key(CHECKPOINT_EVERY))])
-    backend.put(TIP, [encode(Tip(6 + CHECKPOINT_EVERY, CHECKPOINT_EVERY))])
+    write_tip(backend, Tip(6 + CHECKPOINT_EVERY, CHECKPOINT_EVERY))
     assert ("error", "checkpoint") in {(f.severity, f.kind) for f in check(backend).findings}
 
 
