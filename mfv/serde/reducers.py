@@ -17,7 +17,7 @@ from mfv.serde.lending import Lender
 Reducer = Callable[[Any], Any]
 
 # None of them imports its library: a value of its types is there, so it is loaded.
-LIBRARIES = ("numpy",)
+LIBRARIES = ("numpy", "pyarrow", "polars")
 
 _own = methodcaller("__reduce_ex__", 5)
 
@@ -50,6 +50,8 @@ class Reducers(dict[type, Reducer]):
             library = str(base.__module__).partition(".")[0]
             if library == "numpy":
                 from mfv.serde.arrays import reducer_for
+            elif library in ("pyarrow", "polars", "pandas"):
+                from mfv.serde.tables import reducer_for
             else:
                 continue
             return reducer_for(kind, self._lender, self._shared)
