@@ -17,7 +17,7 @@ from mfv.serde.lending import Lender
 Reducer = Callable[[Any], Any]
 
 # None of them imports its library: a value of its types is there, so it is loaded.
-LIBRARIES = ("numpy", "pyarrow", "polars")
+LIBRARIES = ("numpy", "torch", "pyarrow", "polars")
 
 _own = methodcaller("__reduce_ex__", 5)
 
@@ -50,6 +50,8 @@ class Reducers(dict[type, Reducer]):
             library = str(base.__module__).partition(".")[0]
             if library == "numpy":
                 from mfv.serde.arrays import reducer_for
+            elif library == "torch":
+                from mfv.serde.tensors import reducer_for
             elif library in ("pyarrow", "polars", "pandas"):
                 from mfv.serde.tables import reducer_for
             else:

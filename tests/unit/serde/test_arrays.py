@@ -144,7 +144,8 @@ def test_any_view_of_any_array_comes_back(data: st.DataObject, value: Any) -> No
     axes = data.draw(st.permutations(range(value.ndim)))
     steps = data.draw(st.tuples(*[st.sampled_from([1, 1, 2, -1])] * value.ndim))
     view = value.transpose(axes)[tuple(slice(None, None, step) for step in steps)]
-    again = there_and_back(view)
+    frames = dump(view, name="self.x")
+    again: Any = load([memoryview(bytearray(frame.data)) for frame in frames])
     assert again.shape == view.shape
     assert again.dtype.newbyteorder("=") == view.dtype.newbyteorder("=")
     assert again.tobytes() == view.astype(again.dtype).tobytes()
