@@ -34,6 +34,14 @@ _short.maxstring = _short.maxother = 120
 _short.maxlist = _short.maxtuple = _short.maxdict = _short.maxset = 6
 _short.maxlevel = 3
 
+# What has rows and columns, by module and class.
+_SHAPED = (
+    ("pandas", "DataFrame"),
+    ("polars", "DataFrame"),
+    ("pyarrow", "Table", "RecordBatch"),
+    ("scipy.sparse", "spmatrix", "sparray"),
+)
+
 _MEDIA = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -81,8 +89,24 @@ def _summarize(value: Any) -> Facts:
         shape, dtype = tuple(map(int, value.shape)), str(value.dtype)
         return Facts(f"Series {value.name!r:.60}", shape=shape, dtype=dtype)
     if _is(value, "torch", "Tensor"):
-        dtype = str(value.dtype).removeprefix("torch.")
-        return Facts(f"tensor on {value.device}", shape=tuple(value.shape), dtype=dtype)
+        return _tensor(value)
+    if _is(value, "scipy.sparse", "spmatrix", "sparray"):
+        shape, dtype = tuple(map(int, value.shape)), str(value.dtype)
+        return Facts(f"{value.format}, {int(value.nnz)} stored", shape=shape, dtype=dtype)
+    if _is(value, "pyarrow", "Table", "RecordBatch"):
+        columns = [(column.name, str(column.type)) for column in value.schema]
+        nulls = sum(column.null_count for column in value.columns)
+        return Facts("", shape=value.shape, columns=_named(columns), nulls=nulls)
+    if _is(value, "pyarrow", "Array", "ChunkedArray"):
+        return Facts("", shape=(len(value),), dtype=str(value.type), nulls=value.null_count)
+    if _is(value, "polars", "DataFrame"):
+        nulls = sum(column.null_count() for column in value.get_columns())
+        return Facts("", shape=value.shape, columns=_named(value.schema.items()), nulls=nulls)
+    if _is(value, "polars", "Series"):
+        facts = Facts(f"Series {value.name!r:.60}", shape=value.shape, dtype=str(value.dtype))
+        return facts._replace(nulls=value.null_count())
+    if _is(value, "polars", "LazyFrame"):
+        return Facts("a query")  # its columns may have to be read from a file
     if isinstance(value, (bytes, bytearray)):
         media = next((name for magic, name in _MEDIA if value.startswith(magic)), None)
         return Facts(_text(bytes(value[:24])), length=len(value), media=media)
@@ -97,7 +121,10 @@ def _summarize(value: Any) -> Facts:
 def brief(value: object) -> str:
     """One short phrase for a value inside another: type, shape, or the value if it is small."""
     if _is(value, "numpy", "ndarray") or _is(value, "torch", "Tensor"):
-        return f"{value.dtype}{list(value.shape)}"  # type: ignore[attr-defined]
+        dtype = str(value.dtype).removeprefix("torch.")  # type: ignore[attr-defined]
+        return f"{dtype}{list(value.shape)}"  # type: ignore[attr-defined]
+    if any(_is(value, *names) for names in _SHAPED):
+        return f"{type_name(value)}{list(value.shape)}"  # type: ignore[attr-defined]
     if value is None or isinstance(value, (bool, int, float, str)):
         return _text(value)[:60]
     try:
@@ -123,17 +150,47 @@ def _array(value: Any) -> Facts:
     return facts._replace(low=float(low), high=float(high), mean=float(mean), nulls=int(nulls))
 
 
+def _tensor(value: Any) -> Facts:
+    dtype = str(value.dtype).removeprefix("torch.")
+    facts = Facts(f"tensor on {value.device}", shape=tuple(map(int, value.shape)), dtype=dtype)
+    plain = str(value.layout) == "torch.strided" and value.device.type == "cpu"
+    if not plain or value.is_quantized or not 0 < value.numel() <= _STATISTICS_UP_TO:
+        return facts
+    torch = sys.modules["torch"]
+    nulls = 0
+    try:
+        with torch.no_grad():
+            numbers = value.detach()
+            if dtype == "bool":
+                numbers = numbers.byte()
+            missing = numbers.isnan()
+            if missing.any():
+                nulls, numbers = int(missing.sum()), numbers[~missing]
+            if numbers.numel():
+                low, high = (float(number) for number in numbers.aminmax())
+                mean = float(numbers.mean(dtype=torch.float64))
+                facts = facts._replace(low=low, high=high, mean=mean)
+    except (RuntimeError, TypeError):
+        return facts  # complex numbers have no order, others no arithmetic
+    return facts._replace(nulls=nulls)
+
+
 def _frame(value: Any) -> Facts:
-    pairs = [(str(name)[:100], str(kind)) for name, kind in _first(value.dtypes.items())]
+    pairs = _named(value.dtypes.items())
     shape = tuple(map(int, value.shape))
     nulls = int(value.isna().to_numpy().sum()) if value.size <= _STATISTICS_UP_TO else None
-    return Facts("", shape=shape, columns=tuple(pairs), nulls=nulls)
+    return Facts("", shape=shape, columns=pairs, nulls=nulls)
 
 
-def _is(value: object, module: str, name: str) -> bool:
+def _is(value: object, module: str, *names: str) -> bool:
     loaded = sys.modules.get(module)
-    kind = getattr(loaded, name, None)
-    return isinstance(kind, type) and isinstance(value, kind)
+    kinds = (getattr(loaded, name, None) for name in names) if loaded is not None else ()
+    return any(isinstance(kind, type) and isinstance(value, kind) for kind in kinds)
+
+
+def _named(columns: Any) -> tuple[tuple[str, str], ...]:
+    """The first columns, by name and type."""
+    return tuple((str(name)[:100], str(kind)) for name, kind in _first(columns))
 
 
 def _first(items: Any) -> list[tuple[Any, Any]]:
