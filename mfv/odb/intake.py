@@ -125,18 +125,27 @@ def plan_groups(
     item: Item | None,
     chunks: list[ChunkId],
     older: Aligner,
+    *,
+    copied: bool = False,
 ) -> Iterator[list[Chunk | Group]]:
-    """As `plan_chunks`, but neighbours together, beside what stood in their place in `older`."""
+    """As `plan_chunks`, but neighbours together, beside what stood in their place in `older`.
+
+    `copied`: the chunks are copies of what was in `view`, and count in its place.
+    """
     window: list[New] = []
+    copies: list[memoryview] = []
     start = end = 0  # offsets of the window
     for batch in hashed:
         for one in batch:
             chunks.append(one.id)
             window.append(New(one.id, len(one.data), not is_new(one)))
             end += len(one.data)
+            if copied:
+                copies.append(one.data)
         if end - start >= _WINDOW or end == len(view):
-            yield from _groups(older, window, view[start:end], item)
-            window, start = [], end
+            data = memoryview(b"".join(copies)) if copied else view[start:end]
+            yield from _groups(older, window, data, item)
+            window, copies, start = [], [], end
 
 
 def _groups(

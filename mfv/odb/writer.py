@@ -16,7 +16,7 @@ import msgspec
 
 from mfv.errors import CorruptError
 from mfv.ids import BlobId, Buffer, ChunkId, ObjectId, PackId
-from mfv.odb import codec, intake
+from mfv.odb import changing, codec, intake
 from mfv.odb.aligner import Aligner, Older
 from mfv.odb.chunker import cut
 from mfv.odb.codec import Codec, Plan
@@ -99,34 +99,55 @@ class Writer:
         `item` says of what items it consists, where that is known: advice on where to cut and
         how to compress. `older` gives the earlier versions of it, if it may have come of any,
         after which it may be compressed; it is asked for new bytes alone. The caller keeps
-        `data` unchanged until `flush` or `parcel` returned.
+        `data` unchanged until `flush` or `parcel` returned; if another thread changes it all the
+        same, the id is of what was written.
         """
         view = memoryview(data).cast("B")
         blob = BlobId.of(view)
         if self._known(blob):
             return blob
         before = older() if older is not None and len(view) >= _OLDER_FROM else None
-        chunks = self._add_chunks(blob, view, item, before)
-        if len(chunks) != 1 or bytes(chunks[0]) != bytes(blob):
+        if changing.may_change():
+            whole = BlobId.hasher()
+            chunks = self._add_chunks(None, view, item, before, whole.update)
+            blob = BlobId(whole.digest())
+        else:
+            chunks = self._add_chunks(blob, view, item, before)
+        if (len(chunks) != 1 or bytes(chunks[0]) != bytes(blob)) and not self._known(blob):
             self._add_small(blob, b"".join(chunks))
         return blob
 
     def _add_chunks(
-        self, blob: BlobId, view: memoryview, item: Item | None, older: Older | None
+        self,
+        blob: BlobId | None,
+        view: memoryview,
+        item: Item | None,
+        older: Older | None,
+        took: Callable[[memoryview], object] | None = None,
     ) -> list[ChunkId]:
-        """Stores the chunks of a new blob; returns their ids in order."""
+        """Stores the chunks of a new blob; returns their ids in order.
+
+        With `took` they are copies of what is in `view`, and it is told of all of them, in order.
+        """
         chunks: list[ChunkId] = []
         in_order: InOrder = map
         if len(view) >= _LANES_FROM:
             lanes = self._lanes = self._lanes or Lanes()
             in_order = lanes.in_order
         pieces = intake.batches(cut(view, item))
-        hashed = in_order(partial(intake.hash_pieces, self._where, blob, len(view)), pieces)
+        hash_pieces = partial(intake.hash_pieces, self._where, blob, len(view))
+        if took is None:
+            hashed = in_order(hash_pieces, pieces)
+        else:
+            hashed = in_order(lambda some: hash_pieces(changing.copied(some)), pieces)
+            hashed = changing.told(hashed, took)
         aligner = self._aligner(older, len(view))
         if aligner is None:
             planned = intake.plan_chunks(hashed, self._is_new, view, item, chunks)
         else:
-            planned = intake.plan_groups(hashed, self._is_new, view, item, chunks, aligner)
+            planned = intake.plan_groups(
+                hashed, self._is_new, view, item, chunks, aligner, copied=took is not None
+            )
         first = True  # of the blob: where it lies in one piece, it can be mapped
         for batch in in_order(partial(intake.pack, self._database, self._avoid), planned):
             for packed in batch:
