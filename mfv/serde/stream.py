@@ -27,6 +27,7 @@ from pickle import (
     SHORT_BINUNICODE,
     TUPLE1,
     TUPLE3,
+    PickleBuffer,
 )
 
 LONG_FROM = 64 * 1024  # bytes; where CPython's pickler begins to hand over
@@ -59,8 +60,13 @@ class Stream:
         self._keep = keep
         self._rest = b""  # what the last piece holds outside of frames
 
-    def write(self, piece: bytes | bytearray) -> int:
+    def write(self, piece: bytes | bytearray | PickleBuffer) -> int:
         """Takes the next piece of the pickle."""
+        if isinstance(piece, PickleBuffer):  # which was not lent, and so belongs in the stream
+            piece = bytes(piece.raw())
+            self.data += piece
+            self._rest = b""
+            return len(piece)
         if len(piece) >= LONG_FROM and self._taken(piece):
             self._rest = b""
         else:

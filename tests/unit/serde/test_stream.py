@@ -118,6 +118,16 @@ def test_a_pickler_that_writes_all_at_once_keeps_everything_in_the_stream() -> N
     assert (bytes(stream.data), lender.frames) == (whole, [])
 
 
+def test_a_buffer_that_is_not_lent_stays_in_the_stream() -> None:
+    stream = Stream(lambda _: pytest.fail("nothing here is long bytes"))
+    pickler = pickle.Pickler(stream, 5, buffer_callback=lambda _: True)
+    value = [numpy.arange(LONG), b"short"]
+    pickler.dump(value)
+    again = pickle.loads(stream.data)
+    assert numpy.array_equal(again[0], value[0])
+    assert again[1] == b"short"
+
+
 def test_a_dict_of_long_bytes_takes_no_memory_beside_it() -> None:
     value = {"a": bytes(32 << 20), "b": bytearray(32 << 20)}
     tracemalloc.start()
