@@ -13,10 +13,18 @@ from typing import Any, NamedTuple
 _REPR_LIMIT = 160  # characters
 _COLUMNS = 64  # columns or keys told at most
 _STATISTICS_UP_TO = 32 * 1024 * 1024  # elements; beyond, a pass over them would be felt
+_COPIES_UP_TO = 2 * 1024 * 1024  # elements, where a pass needs a copy
 
 
 class _Short(reprlib.Repr):
     """Short reprs without memory addresses, so that equal values read alike."""
+
+    def repr_bytes(self, x: bytes, level: int) -> str:
+        # Of all of it would be four times as long as it is.
+        return repr(x) if len(x) <= self.maxstring else f"{x[: self.maxstring]!r}..."
+
+    def repr_bytearray(self, x: bytearray, level: int) -> str:
+        return repr(x) if len(x) <= self.maxstring else f"{x[: self.maxstring]!r}..."
 
     def repr_instance(self, x: object, level: int) -> str:
         try:
@@ -136,17 +144,23 @@ def brief(value: object) -> str:
 def _array(value: Any) -> Facts:
     shape, dtype = tuple(map(int, value.shape)), str(value.dtype)
     facts = Facts(_text(value) if value.size <= 12 else "", shape=shape, dtype=dtype)
-    if value.dtype.kind not in "biuf" or not 0 < value.size <= _STATISTICS_UP_TO:
+    masked = _is(value, "numpy.ma", "MaskedArray")  # whose every statistic copies it
+    most = _COPIES_UP_TO if masked else _STATISTICS_UP_TO
+    if value.dtype.kind not in "biuf" or not 0 < value.size <= most:
         return facts
     numpy = sys.modules["numpy"]
     with numpy.errstate(all="ignore"):  # infinities warn in the user's name
-        low, high, mean, nulls = value.min(), value.max(), value.mean(dtype="f8"), 0
+        low, high, nulls = value.min(), value.max(), 0
         if value.dtype.kind == "f" and numpy.isnan(low):
-            good = value[~numpy.isnan(value)]
-            nulls = value.size - good.size
-            if not good.size:
+            good = ~numpy.isnan(value)
+            nulls = value.size - numpy.count_nonzero(good)
+            if nulls == value.size:
                 return facts._replace(nulls=int(nulls))
-            low, high, mean = good.min(), good.max(), good.mean(dtype="f8")
+            # Not of a copy without them, which may be as large as the array.
+            low, high = numpy.fmin.reduce(value, None), numpy.fmax.reduce(value, None)
+            mean = value.mean(dtype="f8", where=good)
+        else:
+            mean = value.mean(dtype="f8")
     return facts._replace(low=float(low), high=float(high), mean=float(mean), nulls=int(nulls))
 
 
@@ -156,23 +170,30 @@ def _tensor(value: Any) -> Facts:
     plain = str(value.layout) == "torch.strided" and value.device.type == "cpu"
     if not plain or value.is_quantized or not 0 < value.numel() <= _STATISTICS_UP_TO:
         return facts
+    try:
+        array = value.detach().numpy()
+    except (RuntimeError, TypeError):
+        return _numbers_of_torch(value, facts)
+    told = _array(array)
+    return told._replace(text=facts.text, dtype=dtype)
+
+
+def _numbers_of_torch(value: Any, facts: Facts) -> Facts:
+    """`facts` with statistics of a tensor that numpy cannot view: bfloat16, or no numpy at all."""
+    if value.numel() > _COPIES_UP_TO or value.is_complex():
+        return facts  # torch is slow at it, and copies what it adds up in another type
     torch = sys.modules["torch"]
-    nulls = 0
     try:
         with torch.no_grad():
-            numbers = value.detach()
-            if dtype == "bool":
-                numbers = numbers.byte()
-            missing = numbers.isnan()
-            if missing.any():
-                nulls, numbers = int(missing.sum()), numbers[~missing]
-            if numbers.numel():
-                low, high = (float(number) for number in numbers.aminmax())
-                mean = float(numbers.mean(dtype=torch.float64))
-                facts = facts._replace(low=low, high=high, mean=mean)
+            numbers = value.detach().flatten().double()
+            good = numbers[~numbers.isnan()]
+            facts = facts._replace(nulls=numbers.numel() - good.numel())
+            if not good.numel():
+                return facts
+            low, high = (float(end) for end in good.aminmax())
+            return facts._replace(low=low, high=high, mean=float(good.mean()))
     except (RuntimeError, TypeError):
-        return facts  # complex numbers have no order, others no arithmetic
-    return facts._replace(nulls=nulls)
+        return facts  # numbers that have no order, or no arithmetic
 
 
 def _frame(value: Any) -> Facts:

@@ -289,8 +289,17 @@ def test_a_tensor_is_told_by_shape_dtype_and_statistics() -> None:
     assert (facts.shape, facts.dtype, facts.text) == ((2, 2), "float32", "tensor on cpu")
     assert (facts.low, facts.high, facts.mean, facts.nulls) == (1.0, 5.0, 3.0, 1)
     assert summarize(torch.nn.Parameter(torch.ones(3, dtype=torch.bfloat16))).mean == 1.0
+    half = summarize(torch.tensor([1.0, float("nan")], dtype=torch.bfloat16))
+    assert (half.low, half.mean, half.nulls, half.dtype) == (1.0, 1.0, 1, "bfloat16")
+    assert summarize(torch.tensor([float("nan")], dtype=torch.bfloat16)).nulls == 1
+    assert summarize(torch.ones(2, requires_grad=True)).mean == 1.0
     assert summarize(torch.arange(5)).high == 4.0
-    assert summarize(torch.ones(3, dtype=torch.complex64)).low is None
+    assert summarize(torch.tensor([True, False])).mean == 0.5
+    for value in (
+        torch.ones(3, dtype=torch.complex64),
+        torch.ones(3, dtype=torch.complex64).conj(),
+    ):
+        assert summarize(value).low is None
     assert summarize(torch.empty(2, 0)).shape == (2, 0)
     assert summarize(torch.empty(3, device="meta")).text == "tensor on meta"
 

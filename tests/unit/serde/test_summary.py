@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import tracemalloc
 import warnings
 from typing import Any
 
@@ -256,3 +257,28 @@ print({"numpy", "pandas", "torch", "pyarrow", "polars", "scipy"} & set(sys.modul
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("make", [bytes, bytearray])
+def test_long_bytes_within_a_value_are_not_copied_to_be_told(make: Any) -> None:
+    value = {"raw": make(16 << 20), "list": [make(16 << 20)]}
+    tracemalloc.start()
+    facts = summarize(value)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert facts.columns == (("raw", f"{make.__name__}[16777216]"), ("list", "list[1]"))
+    assert r"\x00..." in summarize([make(16 << 20)]).text or len(facts.text) == 160
+    assert peak < 1 << 20
+
+
+def test_a_large_array_is_not_copied_to_be_told() -> None:
+    value = numpy.ones(4 << 20)
+    value[5], value[7] = numpy.nan, 3
+    for array in (value, numpy.ma.masked_less(value, 0)):
+        tracemalloc.start()
+        facts = summarize(array)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert facts.shape == (4 << 20,)
+        assert peak < value.nbytes // 2
+    assert (summarize(value).nulls, summarize(value).high) == (1, 3.0)
