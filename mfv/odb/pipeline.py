@@ -103,7 +103,9 @@ class PutStream:
 
         self._queue: Queue[Sequence[Buffer] | type[_AbandonedError] | None] = Queue(_BACKLOG)
         self._error: BaseException | None = None
-        self._thread: Any = threading.Thread(target=self._put, args=(backend, key), daemon=True)
+        self._thread: Any = threading.Thread(
+            target=self._put, args=(backend, key), daemon=True, name="mfv-odb-put"
+        )
         self._thread.start()
 
     def hand(self, parts: Sequence[Buffer]) -> None:

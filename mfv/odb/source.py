@@ -33,10 +33,24 @@ def from_memory(view: memoryview, item: Item | None = None) -> Iterator[Piece]:
         at += len(data)
 
 
-def from_reader(read_at: ReadAt, took: Callable[[memoryview], object]) -> Iterator[Piece]:
+def reader_of(view: memoryview) -> ReadAt:
+    """Reads from memory, to have copies of it."""
+
+    def read_at(into: memoryview, offset: int) -> int:
+        found = view[offset : offset + len(into)]
+        into[: len(found)] = found
+        return len(found)
+
+    return read_at
+
+
+def from_reader(
+    read_at: ReadAt, took: Callable[[memoryview], object], item: Item | None = None
+) -> Iterator[Piece]:
     """The pieces of what `read_at` gives, cut at the same places as they would be in memory.
 
-    `took` is told of all bytes, in order, before any piece of them is given.
+    Those of items as a rule: a window may cut one or the other elsewhere. `took` is told of all
+    bytes, in order, before any piece of them is given.
     """
     rest = memoryview(b"")
     whole, offset = False, 0
@@ -47,9 +61,9 @@ def from_reader(read_at: ReadAt, took: Callable[[memoryview], object]) -> Iterat
         whole = filled < WINDOW
         offset += filled - len(rest)
         took(buffer[len(rest) : filled])
-        pieces = list(cut(buffer[:filled]))
+        pieces = list(cut(buffer[:filled], item))
         # Where the last one ends is not known before one has seen what follows.
-        rest = pieces.pop() if pieces and not whole else rest[:0]
+        rest = pieces.pop() if len(pieces) > 1 and not whole else rest[:0]
         window, at = buffer[: filled - len(rest)], 0
         for data in pieces:
             yield Piece(data, window, at)

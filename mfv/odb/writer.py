@@ -19,6 +19,7 @@ from mfv.errors import CorruptError
 from mfv.ids import BlobId, Buffer, ChunkId, ObjectId, PackId
 from mfv.odb import codec, intake
 from mfv.odb.aligner import Aligner, Older
+from mfv.odb.changing import may_change
 from mfv.odb.chunker import cut
 from mfv.odb.codec import Codec, Plan
 from mfv.odb.database import Database
@@ -27,7 +28,7 @@ from mfv.odb.item import Item
 from mfv.odb.pack import Member, PackBuilder, Receipt
 from mfv.odb.packindex import key_of
 from mfv.odb.pipeline import Hashing, Lanes, PutStream
-from mfv.odb.source import Piece, ReadAt, from_memory, from_reader, hash_all
+from mfv.odb.source import Piece, ReadAt, from_memory, from_reader, hash_all, reader_of
 
 # A parcel travels through a pipe and waits in the scheduler's memory.
 PARCEL_LIMIT = 256 * 1024  # bytes stored
@@ -101,13 +102,16 @@ class Writer:
         `item` says of what items it consists, where that is known: advice on where to cut and
         how to compress. `older` gives the earlier versions of it, if it may have come of any,
         after which it may be compressed; it is asked for new bytes alone. The caller keeps
-        `data` unchanged until `flush` or `parcel` returned.
+        `data` unchanged until `flush` or `parcel` returned; if another thread changes it all the
+        same, the id is of what was written.
         """
         view = memoryview(data).cast("B")
         blob = BlobId.of(view)
         if self._known(blob):
             return blob
         before = older() if older is not None and len(view) >= _OLDER_FROM else None
+        if may_change():
+            return self._add_windows(reader_of(view), len(view), before, item)[0]
         chunks = self._add_chunks(from_memory(view, item), len(view), item, before, blob)
         self._add_list(blob, chunks)
         return blob
@@ -126,9 +130,15 @@ class Writer:
             if self._known(blob):
                 return blob, length
         before = older() if older is not None and size >= _OLDER_FROM else None
+        return self._add_windows(read_at, size, before)
+
+    def _add_windows(
+        self, read_at: ReadAt, size: int, older: Older | None, item: Item | None = None
+    ) -> tuple[BlobId, int]:
+        """Stores what `read_at` gives, copied a window at a time; the id is that of the copies."""
         with Hashing() as whole:
-            pieces = from_reader(read_at, whole.take)
-            chunks = self._add_chunks(pieces, size, None, before)
+            pieces = from_reader(read_at, whole.take, item)
+            chunks = self._add_chunks(pieces, size, item, older)
             blob = whole.id()
         self._add_list(blob, chunks)
         return blob, whole.size

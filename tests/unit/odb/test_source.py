@@ -47,6 +47,12 @@ def test_a_reader_is_cut_where_memory_is(size: int, window: int) -> None:
     assert b"".join(took) == data
 
 
+def test_an_item_larger_than_a_window_is_cut_all_the_same() -> None:
+    data = text(20_000_000)
+    pieces = [bytes(p.data) for p in from_reader(reader(data), lambda _: None, ("V", 19_000_000))]
+    assert b"".join(pieces) == data
+
+
 def test_pieces_lie_in_their_window_where_they_say() -> None:
     for piece in from_reader(reader(text(9_000_000)), lambda _: None):
         assert piece.window[piece.at : piece.at + len(piece.data)] == piece.data
