@@ -193,8 +193,11 @@ def reason(error: Exception) -> str:
 
 
 def _check_baseline(records: Sequence[Record]) -> None:
-    if records and records[0].ended:
-        raise BenchmarkError(f"{records[0].name}, the baseline, failed: {records[0].ended}")
+    if not records or not records[0].ended:
+        return
+    why = records[0].ended
+    hint = f"install it for {sys.executable}" if "No module named" in why else None
+    raise BenchmarkError(f"{records[0].name}, the baseline, failed: {why}", hint=hint)
 
 
 def _length(path: Path) -> int:

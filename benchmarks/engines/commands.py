@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from engines.base import check_files, fresh, run
 from harness import BenchmarkError, Sample
 from peers import installed_version, peer_environment
 
+DVC = "dvc==3.67.1"
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "benchmark",
     "GIT_AUTHOR_EMAIL": "benchmark@localhost",
@@ -135,6 +137,7 @@ class Dvc(_Command):
         work = place / "work"
         (work / "value").unlink(missing_ok=True)
         shutil.copyfile(source, work / "value")  # a copy: `dvc add` may take the file itself
+        os.sync()
         cost = run([*self._dvc(), "add", "--quiet", "value"], work, self._variables(place))
         shutil.copyfile(work / "value.dvc", place / f"v{number:02d}.dvc")
         return cost
@@ -155,7 +158,7 @@ class Dvc(_Command):
         return [str(self._python()), "-m", "dvc"]
 
     def _python(self) -> Path:
-        return peer_environment("dvc", ["dvc"])
+        return peer_environment("dvc", [DVC])
 
     def _variables(self, place: Path) -> Mapping[str, str]:
         site = {"DVC_SITE_CACHE_DIR": str(place / "site"), "DVC_NO_ANALYTICS": "1"}
