@@ -83,8 +83,9 @@ def measure_series(
     """Stores all versions with every engine, then restores them in the same way.
 
     A peer that has stored for more than `patience` seconds, or restored for half of that, stops
-    there as soon as it has ENOUGH pairs. One that cannot be had or fails ends with the reason, and the others go on; only
-    where the baseline fails, so does the whole. `arrange` puts version N where it is stored from.
+    there as soon as it has ENOUGH pairs. One that cannot be had or fails ends with the reason, and
+    the others go on; only where the baseline fails, so does the whole. `arrange` puts version N
+    where it is stored from.
     """
     records = [Record(engine.name) for engine in engines]
     running = []
