@@ -74,8 +74,11 @@ class Comparison(NamedTuple):
         return median(sample[metric] for sample in self.samples[name])
 
     def ratios(self, name: str, metric: str) -> list[float]:
-        """The contender's value over the baseline's, one a round; empty where that is zero."""
-        pairs = zip(self.samples[name], self.samples[self.baseline], strict=True)
+        """The contender's value over the baseline's, one a round; empty where that is zero.
+
+        A contender that is slow may have fewer rounds than the baseline.
+        """
+        pairs = zip(self.samples[name], self.samples[self.baseline], strict=False)
         return [own[metric] / base[metric] for own, base in pairs if base[metric]]
 
 

@@ -84,6 +84,11 @@ class BlobId(ObjectId):
 
     kind = 2
 
+    @staticmethod
+    def hasher() -> blake3:
+        """For bytes that come in turn, much at a time: `update` it; the id is its `digest`."""
+        return blake3(max_threads=blake3.AUTO)
+
 
 class TreeId(ObjectId):
     context = "mfv v1 tree"

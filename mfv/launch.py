@@ -148,22 +148,18 @@ def _run(
                 state = repository.log.state.find(recorder.flow, recorder.number)
                 assert state is not None
                 repository.tag(add=[(state, tag) for tag in tags])
+            commits = _Commits(recorder)
             outcome = Engine(
                 prepared.graph,
                 recorder.number,
                 server,
-                _Commits(recorder),
+                commits,
                 output,
                 interrupts,
                 max_workers=max_workers,
             ).run()
-            recorder.seal(
-                outcome.status,
-                ended=time.time_ns() // 1000,
-                results=tuple(a for a in outcome.results if a.serializer == SCALAR),
-                failure=outcome.failure,
-                failed_step=outcome.failed_step,
-            )
+            if not outcome.sealed:
+                commits.seal(outcome)
         finally:
             recorder.close()
         # Clones inside the folder are left out by design, run after run: no news.
@@ -179,14 +175,30 @@ class _Commits:
     def __init__(self, recorder: RunRecorder) -> None:
         self._recorder = recorder
 
-    def commit(self, endings: Sequence[Ending]) -> list[TaskRef]:
+    def commit(
+        self, endings: Sequence[Ending], results: tuple[Artifact, ...] | None = None
+    ) -> list[TaskRef]:
         finished = [self._finished(ending) for ending in endings]
         try:
-            return self._recorder.commit(finished)
+            if results is None:
+                return self._recorder.commit(finished)
+            self.seal(Outcome("ok", results), finished)
+            return [self._recorder.refs[ending.task.id] for ending in endings]
         except CondemnedError as error:
             condemned = frozenset(map(bytes, error.packs))
             leaning = [one.task.id for one in finished if one.packs & error.packs]
             raise StoreAgainError(dict.fromkeys(leaning, condemned)) from None
+
+    def seal(self, outcome: Outcome, finished: Sequence[Finished] = ()) -> None:
+        """Ends the run, with its last attempts if they are not committed yet."""
+        self._recorder.seal(
+            outcome.status,
+            ended=time.time_ns() // 1000,
+            results=tuple(a for a in outcome.results if a.serializer == SCALAR),
+            failure=outcome.failure,
+            failed_step=outcome.failed_step,
+            finished=finished,
+        )
 
     def _finished(self, ending: Ending) -> Finished:
         if not ending.delivery:

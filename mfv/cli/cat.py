@@ -47,7 +47,7 @@ def _cat(repo: Repository, artifact: Artifact, target: str, *, load: bool, raw: 
         _print(str(artifact.value))
     elif raw or artifact.serializer != PICKLE:
         for frame in artifact.frames:
-            _write(repo.database.read_blob(frame.id))
+            _write_blob(repo, frame.id)
     elif load:
         from mfv.repo.artifacts import load as load_artifact
 
@@ -97,6 +97,15 @@ def _write(data: memoryview) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def _write_blob(repo: Repository, blob: BlobId) -> None:
+    """Large ones a piece at a time: a file may be larger than memory."""
+    if sys.stdout.isatty():
+        _write(repo.database.read_blob(blob))
+        return
+    for piece in repo.database.stream_blob(blob):
+        _write(memoryview(piece))
 
 
 def _print(text: str) -> None:

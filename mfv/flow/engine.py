@@ -58,8 +58,13 @@ class StoreAgainError(Exception):
 class Recorder(Protocol):
     """Where finished attempts become durable."""
 
-    def commit(self, endings: Sequence[Ending]) -> list[TaskRef]:
-        """Commits all of them or none; raises StoreAgainError if some must store anew."""
+    def commit(
+        self, endings: Sequence[Ending], results: tuple[Artifact, ...] | None = None
+    ) -> list[TaskRef]:
+        """Commits all of them or none; raises StoreAgainError if some must store anew.
+
+        With `results` they are the last of a run that went well, and the same entry seals it.
+        """
         ...
 
 
@@ -84,6 +89,7 @@ class Outcome(NamedTuple):
     results: tuple[Artifact, ...] = ()  # the artifacts of the end task
     failure: Failure | None = None
     failed_step: str | None = None
+    sealed: bool = False  # with its last tasks, by one entry
 
 
 class _Running:
@@ -132,6 +138,7 @@ class Engine:
         self._over: list[_Running] = []  # to be committed
         self._first_failure: tuple[str | None, Failure] | None = None
         self._results: tuple[Artifact, ...] = ()
+        self._sealed = False
         self._interrupted: float | None = None  # when; None while nobody asked to stop
         self._signals_sent = 0
         self._selector = selectors.DefaultSelector()
@@ -154,6 +161,8 @@ class Engine:
             self._selector.close()
             for running in self._running.values():
                 self._close(running)
+        if self._sealed:
+            return Outcome("ok", self._results, sealed=True)  # whatever was asked for since
         if self._interrupted is not None:
             step = self._first_failure[0] if self._first_failure else None
             return Outcome("interrupted", failed_step=step)
@@ -293,11 +302,13 @@ class Engine:
         """Makes all that is over durable with one entry, then goes on from there."""
         over, self._over = self._over, []
         endings = [self._ending(running) for running in over]
+        results = self._last_results(endings)
         try:
-            refs = self._recorder.commit(endings)
+            refs = self._recorder.commit(endings, results)
         except StoreAgainError as error:
             self._ask_again(over, error)
             return
+        self._sealed = results is not None
         for running, ending, ref in zip(over, endings, refs, strict=True):
             running.committed = True
             with contextlib.suppress(OSError):
@@ -306,6 +317,16 @@ class Engine:
             self._go_on(running, ending.task, ref)
             if running.ended is not None:
                 self._forget(running)
+
+    def _last_results(self, endings: Sequence[Ending]) -> tuple[Artifact, ...] | None:
+        """What the end task left, if with `endings` the run is over and all went well."""
+        others = sum(not running.committed for running in self._running.values()) - len(endings)
+        if others or self._waiting or self._stopping:
+            return None
+        if any(ending.task.failure is not None for ending in endings):
+            return None
+        ends = [ending.task for ending in endings if ending.task.step == self._graph.end]
+        return ends[0].artifacts if ends else None
 
     def _go_on(self, running: _Running, task: Task, ref: TaskRef) -> None:
         assert running.report is not None

@@ -140,9 +140,11 @@ class _Check:
                 continue  # swept at this moment
             except MfvError as error:
                 self._unreadable[pack] = error.message
+                if not isinstance(error, CorruptError):
+                    index.forget({pack})  # to be asked again, it would refuse again
                 continue
             self._objects += len(records)
-            index.add(pack, records)
+        index.load_all()
 
     def _read_objects(self) -> None:
         """Hashes every copy of every object."""

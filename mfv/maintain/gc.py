@@ -15,7 +15,7 @@ import msgspec
 
 from mfv.errors import ConflictError, NotFoundError
 from mfv.ids import PackId
-from mfv.maintain.marks import Marks
+from mfv.maintain.marks import Marks, refuse_damage
 from mfv.odb.packindex import key_of, list_packs
 from mfv.repo.entries import Condemn
 from mfv.repo.names import State
@@ -70,6 +70,7 @@ def plan(repository: Repository, *, grace: float = GRACE, marks: Marks | None = 
             alive.add(pack)
         else:
             dead_bytes[pack] = dead_bytes.get(pack, 0) + location.record.stored
+    refuse_damage(index, state)
     return _sort(repository, state, objects, alive, dead_bytes, grace)
 
 

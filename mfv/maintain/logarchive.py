@@ -136,12 +136,17 @@ def _last_seal(repository: Repository, first: int, last: int) -> bytes:
 
 def _move_checkpoint(repository: Repository, end: int) -> None:
     """Has readers begin behind the archives, so that they need not read them."""
-    tip = read_tip(repository.backend)
-    if tip is None or tip.checkpoint < end:
+    newest = _newest_checkpoint(repository)
+    # A fold of a damaged log would hide what is damaged.
+    if newest < end and not repository.log.damaged:
         repository.log.write_checkpoint()
-        tip = read_tip(repository.backend)
-    newest = 0 if tip is None else tip.checkpoint
+        newest = _newest_checkpoint(repository)
     for key in repository.backend.list(FOLDER):
         number = key.removeprefix(FOLDER + CHECKPOINT)
         if number != key and number.isdecimal() and int(number) < newest:
             repository.backend.delete(key)
+
+
+def _newest_checkpoint(repository: Repository) -> int:
+    tip = read_tip(repository.backend)
+    return 0 if tip is None else tip.checkpoint

@@ -16,7 +16,9 @@ from mfv.errors import CorruptError
 from mfv.ids import BlobId, ObjectId, OpeningId, PackId, RunId, TaskId, TreeId
 from mfv.manifest.encoding import decode
 from mfv.manifest.records import Opening, Run, Task, TaskRef, Tree
+from mfv.odb.whereabouts import PackIndex
 from mfv.repo.entries import Entry, OpenRun, SealRun, Tasks
+from mfv.repo.names import State
 from mfv.repo.reachable import (
     blobs_of_manifest,
     blobs_of_opening,
@@ -26,6 +28,13 @@ from mfv.repo.reachable import (
 from mfv.repo.repository import Repository
 
 R = TypeVar("R", bound=msgspec.Struct)
+
+
+def refuse_damage(index: PackIndex, state: State) -> None:
+    """Raises what is wrong with the index of a pack that is not condemned."""
+    for pack, error in index.damaged.items():
+        if pack not in state.condemned:
+            raise error
 
 
 class Marks:
@@ -77,10 +86,9 @@ class Marks:
                 f"{next(iter(log.damaged.values()))}, so nothing can be deleted safely",
                 hint="`mfv fsck` says what is touched",
             )
-        index.refresh()
         index.forget({PackId(pack) for pack in log.state.condemned})  # these may go meanwhile
-        for error in index.damaged.values():
-            raise error
+        index.load_all()
+        refuse_damage(index, log.state)
         if self.entry:
             self.add(log.read(self.entry + 1, entry))
             return

@@ -15,6 +15,7 @@ SCALAR = "scalar"  # the value stands in the record itself
 PICKLE = "pickle5"  # frames: the pickle stream, then its out-of-band buffers
 BYTES = "bytes"  # one frame: the bytes themselves
 TEXT = "text"  # one frame: UTF-8
+FILE = "file"  # one frame: the content of a file; the value says how it is given back
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True):
@@ -62,6 +63,7 @@ class Artifact(msgspec.Struct, frozen=True, omit_defaults=True):
     value: Scalar = None
     frames: tuple[Frame, ...] = ()
     summary: Summary = Summary()
+    path: str = ""  # of a file: where it was; a hint, to be believed only if its bytes are right
 
     @property
     def size(self) -> int:

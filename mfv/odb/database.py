@@ -5,6 +5,7 @@ Every byte is hashed before it is handed out, the memory-mapped path included.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -14,14 +15,19 @@ from mfv.odb import codec, delta
 from mfv.odb.aligner import Old
 from mfv.odb.codec import Codec
 from mfv.odb.pack import Record
-from mfv.odb.packindex import Location, PackIndex, key_of
+from mfv.odb.packindex import Location, key_of
+from mfv.odb.pipeline import Hashing, Lanes
+from mfv.odb.ranges import in_one_piece, neighbours, span_of
 from mfv.odb.recent import Expanded, Recent
+from mfv.odb.whereabouts import PackIndex
 from mfv.storage.base import Backend, Mappable
 
 T = TypeVar("T")
 
-# From here on a raw blob is mapped; below, a copy is cheaper than a page table entry.
-_MAP_FROM = 256 * 1024  # bytes
+# What is only to be hashed is looked at in parts.
+_PART = 32 << 20  # bytes
+# Larger ones are read and decoded on two cores.
+_LANES_FROM = 4 << 20  # bytes
 # Enough for what reading one blob from start to end asks for again and again.
 _KEPT = 32 << 20  # bytes of groups, and as many of chunks that groups build on
 
@@ -29,8 +35,10 @@ _KEPT = 32 << 20  # bytes of groups, and as many of chunks that groups build on
 class Database:
     """All objects of one repository, read through one backend."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, *, fast: bool = False) -> None:
+        """`fast`: what is written is kept as it is loaded fastest, not as small as can be."""
         self.backend = backend
+        self.fast = fast
         self.index = PackIndex(backend)
         self._groups: Recent[tuple[PackId, int]] = Recent(_KEPT)
         self._bases: Recent[ChunkId] = Recent(_KEPT)
@@ -58,6 +66,25 @@ class Database:
         """
         return self._any_copy(blob, lambda location: self._read_blob(blob, location))
 
+    def stream_blob(self, blob: BlobId) -> Iterator[Buffer]:
+        """The bytes of a blob a piece at a time, in bounded memory, each verified before it comes.
+
+        CorruptError if any of it is missing or damaged; at the end if, whole as they are, the
+        pieces do not add up to the blob: only then is all of it proved.
+        """
+        location = self._locate(blob)[0]
+        whole = location.record.kind == ChunkId.kind
+        chunks = [location] if whole else self._any_copy(blob, self._chunks)
+        with Hashing() as hashing:
+            for piece in self._in_order(self._verified, chunks):
+                hashing.take(memoryview(piece))
+                yield piece
+            if hashing.id() != blob:
+                raise CorruptError(
+                    f"{type(blob).__name__} {blob} is damaged: its chunks do not add up to it",
+                    hint="`mfv fsck` lists the runs that it touches",
+                )
+
     def blob_size(self, blob: BlobId) -> int:
         """The size of a blob in bytes, without reading it; CorruptError if it is missing."""
         location = self._locate(blob)[0]
@@ -80,7 +107,7 @@ class Database:
         """
         record = location.record
         if record.kind == BlobId.kind:
-            _, chunks = self._read_chunks(BlobId(record.id), self._chunks(location))
+            chunks = self._proved(BlobId(record.id), self._chunks(location))
             return frozenset({location.pack}).union(*map(self._needed, chunks))
         kind = ChunkId if record.kind == ChunkId.kind else _record_type(record.kind)
         if kind.of(self._decode(location)) != record.id:
@@ -138,11 +165,9 @@ class Database:
 
     def leave(self, condemned: set[PackId]) -> None:
         """Drops what is known of packs that were condemned; what a repack moved is found anew."""
-        if len(condemned) == self._left:
-            return
-        self._left = len(condemned)  # none ever comes off again
-        if self.index.forget(condemned):
-            self.index.refresh()
+        if len(condemned) != self._left:  # none ever comes off again
+            self._left = len(condemned)
+            self.index.forget(condemned)
 
     def read_stored(self, pack: PackId, records: Sequence[Record]) -> Buffer:
         """The stored bytes of `records`, all objects of one range, each verified from these bytes.
@@ -160,7 +185,9 @@ class Database:
         else:
             data = codec.decode(first.codec, stored, first.size)
             if first.kind == BlobId.kind:
-                found = [BlobId.of_parts(map(self._read_chunk, _chunk_ids(data)))]
+                blob = BlobId(first.id)
+                self._proved(blob, self._places(_chunk_ids(data), pack))
+                found = [blob]
             else:
                 kind = ChunkId if first.kind == ChunkId.kind else _record_type(first.kind)
                 found = [kind.of(data)]
@@ -174,13 +201,13 @@ class Database:
         Empty where they do not. CorruptError if one is missing.
         """
         chunks = self._chunks(location)
-        return chunks if _in_one_piece(chunks) else []
+        return chunks if in_one_piece(chunks) else []
 
     def _locate(self, object_id: ObjectId, hint: PackId | None = None) -> list[Location]:
         found = self.index.find(object_id, hint)
         if not found:
             self.index.refresh()  # a pack that came since, or one that a repack moved it to
-            found = self.index.find(object_id)
+            found = self.index.find(object_id) or self.index.find_sealed(object_id)
         if not found:
             for error in self.index.damaged.values():
                 if isinstance(error, FormatTooNewError):
@@ -207,6 +234,8 @@ class Database:
             tried += copies
             self.index.refresh()  # the hint is not all there is, and a repack may have moved it
             copies = [copy for copy in self.index.find(object_id) if copy not in tried]
+            if not copies:
+                copies = [one for one in self.index.find_sealed(object_id) if one not in tried]
         assert trouble is not None
         if isinstance(trouble, FormatTooNewError):
             raise trouble  # nothing is damaged; it says what is missing here
@@ -217,27 +246,43 @@ class Database:
 
     def _read_blob(self, blob: BlobId, location: Location) -> memoryview:
         whole = location.record.kind == ChunkId.kind
-        return self._read_chunks(blob, [location] if whole else self._chunks(location))[0]
+        return self._read_chunks(blob, [location] if whole else self._chunks(location))
 
-    def _read_chunks(
-        self, blob: BlobId, chunks: list[Location]
-    ) -> tuple[memoryview, list[Location]]:
-        """The bytes of `blob`, verified, and the copies of its chunks that they came from."""
+    def _read_chunks(self, blob: BlobId, chunks: list[Location]) -> memoryview:
+        """The bytes of `blob`, verified."""
         try:
             data = self._mapped(chunks) or self._assembled(chunks)
             if BlobId.of(data) == blob:
-                return data, chunks
+                return data
         except CorruptError:
             pass  # another copy of the chunk at fault may be whole
-        chunks = [self._whole_copy(chunk) for chunk in chunks]
-        data = self._assembled(chunks)
+        data = self._assembled([self._whole_copy(chunk) for chunk in chunks])
         if BlobId.of(data) != blob:
             raise CorruptError("its chunks do not add up to it")
-        return data, chunks
+        return data
+
+    def _proved(self, blob: BlobId, chunks: list[Location]) -> list[Location]:
+        """The copies of the chunks that make up `blob`, read and verified a part at a time."""
+        with contextlib.suppress(CorruptError):
+            if self._id_of(chunks) == blob:
+                return chunks
+        chunks = [self._whole_copy(chunk) for chunk in chunks]
+        if self._id_of(chunks) != blob:
+            raise CorruptError("its chunks do not add up to it")
+        return chunks
+
+    def _id_of(self, chunks: list[Location]) -> BlobId:
+        hasher = BlobId.hasher()
+        for part in _parts(chunks):
+            # Mapped a part at a time, or all of it would be counted as this process's memory.
+            mapped = self._mapped(part)
+            for piece in [mapped] if mapped else self._in_order(self._together, part):
+                hasher.update(piece)
+        return BlobId(hasher.digest())
 
     def _mapped(self, chunks: list[Location]) -> memoryview | None:
         """The chunks as one mapping if they lie raw, in order and together in one pack."""
-        if not isinstance(self.backend, Mappable) or not _in_one_piece(chunks):
+        if not isinstance(self.backend, Mappable) or not in_one_piece(chunks):
             return None
         pack, first = chunks[0]
         size = sum(record.size for _, record in chunks)
@@ -249,37 +294,65 @@ class Database:
     def _assembled(self, chunks: list[Location]) -> memoryview:
         data = bytearray(sum(record.size for _, record in chunks))
         position = 0
-        for location in chunks:
-            size = location.record.size
-            data[position : position + size] = self._decode(location)
-            position += size
+        for piece in self._in_order(self._together, chunks):
+            data[position : position + len(piece)] = piece
+            position += len(piece)
         return memoryview(data)
+
+    def _in_order(
+        self, read: Callable[[list[Location]], list[Buffer]], chunks: list[Location]
+    ) -> Iterator[Buffer]:
+        """What `read` makes of neighbours at a time, in order; of much, on two cores."""
+        runs = neighbours(chunks)
+        if sum(record.size for _, record in chunks) < _LANES_FROM:
+            for run in runs:
+                yield from read(run)
+            return
+        lanes = Lanes()
+        try:
+            for pieces in lanes.in_order(read, runs):
+                yield from pieces
+        finally:
+            lanes.close()
+
+    def _together(self, run: list[Location]) -> list[Buffer]:
+        """The bytes of each chunk of `run`, unchecked, by one request for all of them."""
+        pack, start, length = span_of(run)
+        stored = memoryview(self._fetch(pack, start, length))
+        return [
+            self._decode(location, stored[location.record.offset - start :]) for location in run
+        ]
+
+    def _verified(self, run: list[Location]) -> list[Buffer]:
+        """The bytes of each chunk of `run`, checked; of another copy where one is damaged."""
+        try:
+            pieces = self._together(run)
+            if all(
+                ChunkId.of(piece) == location.record.id
+                for piece, location in zip(pieces, run, strict=True)
+            ):
+                return pieces
+        except CorruptError:
+            pass
+        return [self._decode(self._whole_copy(location)) for location in run]
 
     def _chunks(self, location: Location) -> list[Location]:
         """Where the chunks of a recipe lie, those of the recipe's own pack preferred.
 
         Together they are contiguous there if the blob was new as a whole.
         """
+        return self._places(self._recipe(location), location.pack)
+
+    def _places(self, chunks: list[ChunkId], pack: PackId) -> list[Location]:
         found = []
-        for chunk in self._recipe(location):
+        for chunk in chunks:
             copies = self._locate(chunk)
-            same = (copy for copy in copies if copy.pack == location.pack)
+            same = (copy for copy in copies if copy.pack == pack)
             found.append(next(same, copies[0]))
         return found
 
     def _recipe(self, location: Location) -> list[ChunkId]:
         return _chunk_ids(self._decode(location))
-
-    def _read_chunk(self, chunk: ChunkId) -> Buffer:
-        """The verified bytes of a chunk, of whatever copy is whole."""
-
-        def read(copy: Location) -> Buffer:
-            data = self._decode(copy)
-            if copy.record.kind != ChunkId.kind or ChunkId.of(data) != chunk:
-                raise CorruptError("its bytes do not match its id")
-            return data
-
-        return self._any_copy(chunk, read)
 
     def _whole_copy(self, chunk: Location) -> Location:
         """`chunk`, or another copy of the same bytes where this one is damaged."""
@@ -295,11 +368,15 @@ class Database:
         except CorruptError:
             return self._any_copy(ChunkId(chunk.record.id), check)
 
-    def _decode(self, location: Location) -> Buffer:
-        """The bytes at `location`, unchecked; those of a group build on checked ones."""
+    def _decode(self, location: Location, at_hand: memoryview | None = None) -> Buffer:
+        """The bytes at `location`, unchecked; those of a group build on checked ones.
+
+        `at_hand`: what is stored there and behind it, where that was read already.
+        """
         record = location.record
         if record.codec != Codec.GROUP:
-            return codec.decode(record.codec, self._stored(location), record.size)
+            stored = self._stored(location) if at_hand is None else at_hand[: record.stored]
+            return codec.decode(record.codec, stored, record.size)
         data = memoryview(self._group(location).data)[record.within : record.within + record.size]
         if len(data) != record.size:
             raise CorruptError(f"a chunk of pack {location.pack} lies outside its group")
@@ -339,12 +416,14 @@ class Database:
         return found
 
     def _stored(self, location: Location) -> Buffer:
-        pack, record = location
+        return self._fetch(location.pack, location.record.offset, location.record.stored)
+
+    def _fetch(self, pack: PackId, start: int, length: int) -> bytes:
         try:
-            stored = self.backend.get(key_of(pack), record.offset, record.stored)
+            stored = self.backend.get(key_of(pack), start, length)
         except NotFoundError:
             raise CorruptError(f"pack {pack} is gone") from None
-        if len(stored) != record.stored:
+        if len(stored) != length:
             raise CorruptError(f"pack {pack} is cut short")
         return stored
 
@@ -356,19 +435,18 @@ def _chunk_ids(recipe: Buffer) -> list[ChunkId]:
     return [ChunkId(payload[i : i + ID_BYTES]) for i in range(0, len(payload), ID_BYTES)]
 
 
-def _in_one_piece(chunks: list[Location]) -> bool:
-    """Whether chunks lie raw, in order and together in one pack, and are worth mapping."""
-    if sum(record.size for _, record in chunks) < _MAP_FROM:
-        return False
-    pack, first = chunks[0]
-    offset = first.offset
-    for other, record in chunks:
-        if (other, record.offset, record.codec) != (pack, offset, Codec.RAW):
-            return False
-        if record.stored != record.size:
-            return False
-        offset += record.size
-    return True
+def _parts(chunks: list[Location]) -> Iterator[list[Location]]:
+    """The chunks in their order, in lists of about as much as is read at a time."""
+    part: list[Location] = []
+    size = 0  # bytes raw
+    for chunk in chunks:
+        part.append(chunk)
+        size += chunk.record.size
+        if size >= _PART:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _record_type(kind: int) -> type[ObjectId]:

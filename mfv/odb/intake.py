@@ -17,12 +17,13 @@ from mfv.odb.codec import Codec, Plan
 from mfv.odb.database import Database
 from mfv.odb.item import Item
 from mfv.odb.pack import Member
+from mfv.odb.source import Piece, joined
 from mfv.odb.trial import choose, segment_size
 
 _BATCH = 1 << 20  # bytes, at least
 # So much of a blob is looked at before it is planned beside an older version: far enough to see
 # where the versions meet again, little enough to be held.
-_WINDOW = 16 << 20  # bytes
+_AHEAD = 16 << 20  # bytes
 _SAMPLE = 64 << 10  # bytes compressed to learn whether an older version helps
 # What comes of it must be at most half as large as without: reading it costs that much more.
 _PAYS = 0.5
@@ -34,7 +35,7 @@ class Hashed(NamedTuple):
     """One chunk of the blob."""
 
     id: ChunkId
-    data: memoryview
+    piece: Piece
     packs: frozenset[PackId] | None  # those of a verified copy; None where there is none
 
 
@@ -66,13 +67,13 @@ class Packed(NamedTuple):
     relied: frozenset[PackId] = frozenset()
 
 
-def batches(pieces: Iterable[memoryview]) -> Iterator[list[memoryview]]:
+def batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
     """The pieces in order, in lists of at least a MiB together."""
-    batch: list[memoryview] = []
+    batch: list[Piece] = []
     size = 0
     for piece in pieces:
         batch.append(piece)
-        size += len(piece)
+        size += len(piece.data)
         if size >= _BATCH:
             yield batch
             batch, size = [], 0
@@ -80,17 +81,16 @@ def batches(pieces: Iterable[memoryview]) -> Iterator[list[memoryview]]:
         yield batch
 
 
-def hash_pieces(
-    known: Known, whole: BlobId | None, size: int, pieces: list[memoryview]
-) -> list[Hashed]:
+def hash_pieces(known: Known, whole: BlobId | None, pieces: list[Piece]) -> list[Hashed]:
     """Each piece with its id, and where it is stored already.
 
-    `whole` is the id of the blob of `size` bytes where that is known: a blob that was not cut is
-    its own chunk, and need not be hashed again.
+    `whole` is the id of the blob where that is known: a blob that was not cut is its own chunk,
+    and need not be hashed again.
     """
     found = []
     for piece in pieces:
-        one = ChunkId(whole) if whole is not None and len(piece) == size else ChunkId.of(piece)
+        uncut = whole is not None and len(piece.data) == len(piece.window)
+        one = ChunkId(whole) if uncut and whole is not None else ChunkId.of(piece.data)
         found.append(Hashed(one, piece, known(one)))
     return found
 
@@ -98,63 +98,82 @@ def hash_pieces(
 def plan_chunks(
     hashed: Iterable[list[Hashed]],
     is_new: Callable[[Hashed], bool],
-    view: memoryview,
     item: Item | None,
     chunks: list[ChunkId],
+    *,
+    fast: bool = False,
 ) -> Iterator[list[Chunk | Group]]:
-    """Batches of what is new of `view`, each chunk by itself; notes all ids in `chunks`."""
-    start = decided = 0  # offsets: of this piece, and to where `plan` holds
+    """Batches of what is new, each chunk by itself; notes all ids in `chunks`.
+
+    `fast` as for `choose`.
+    """
+    window = memoryview(b"")
+    decided = 0  # offset in the window, to where `plan` holds
     plan = codec.PLAIN
     for batch in hashed:
         new: list[Chunk | Group] = []
         for one in batch:
             chunks.append(one.id)
-            if is_new(one):
-                if start >= decided:
-                    decided = start + segment_size(item)
-                    plan = choose(view[start:decided], item)
-                new.append(Chunk(one.id, one.data, plan))
-            start += len(one.data)
+            if not is_new(one):
+                continue
+            data, around, at = one.piece
+            if around is not window or at >= decided:
+                window, decided = around, at + segment_size(item)
+                plan = choose(window[at:decided], item, fast=fast)
+            new.append(Chunk(one.id, data, plan))
         yield new
 
 
 def plan_groups(
     hashed: Iterable[list[Hashed]],
     is_new: Callable[[Hashed], bool],
-    view: memoryview,
     item: Item | None,
     chunks: list[ChunkId],
     older: Aligner,
 ) -> Iterator[list[Chunk | Group]]:
     """As `plan_chunks`, but neighbours together, beside what stood in their place in `older`."""
-    window: list[New] = []
-    start = end = 0  # offsets of the window
+    waiting: list[New] = []
+    pieces: list[Piece] = []  # beside `waiting`
+    size = 0  # bytes that wait
     for batch in hashed:
         for one in batch:
             chunks.append(one.id)
-            window.append(New(one.id, len(one.data), not is_new(one)))
-            end += len(one.data)
-        if end - start >= _WINDOW or end == len(view):
-            yield from _groups(older, window, view[start:end], item)
-            window, start = [], end
+            waiting.append(New(one.id, len(one.piece.data), not is_new(one)))
+            pieces.append(one.piece)
+            size += len(one.piece.data)
+        if size >= _AHEAD:
+            done = _up_to_an_anchor(waiting)
+            yield from _groups(older, waiting[:done], pieces, item)
+            del waiting[:done], pieces[:done]
+            size = sum(one.size for one in waiting)
+    yield from _groups(older, waiting, pieces, item)
+
+
+def _up_to_an_anchor(waiting: list[New]) -> int:
+    """How many can be planned now: up to the last known one, unless that leaves too many."""
+    left = 0  # bytes
+    for place in range(len(waiting), 0, -1):
+        if waiting[place - 1].known:
+            return place
+        left += waiting[place - 1].size
+        if left > delta.GROUP:
+            break
+    return len(waiting)
 
 
 def _groups(
-    older: Aligner, window: list[New], view: memoryview, item: Item | None
+    older: Aligner, chunks: list[New], pieces: list[Piece], item: Item | None
 ) -> Iterator[list[Chunk | Group]]:
-    place = offset = 0
     batch: list[Chunk | Group] = []
-    waiting = 0
-    for span in older.spans(window):
-        offset += sum(one.size for one in window[place : span.first])
-        members = [Member(one.id, one.id.kind, one.size) for one in window[span.first : span.end]]
-        size = sum(one.size for one in members)
-        data = view[offset : offset + size]
+    size = 0  # bytes in `batch`
+    for span in older.spans(chunks):
+        members = [Member(one.id, one.id.kind, one.size) for one in chunks[span.first : span.end]]
+        data = joined(pieces[span.first : span.end])
         batch.append(Group(members, data, item, span.base, span.probable))
-        place, offset, waiting = span.end, offset + size, waiting + size
-        if waiting >= _BATCH:
+        size += len(data)
+        if size >= _BATCH:
             yield batch
-            batch, waiting = [], 0
+            batch, size = [], 0
     if batch:
         yield batch
 

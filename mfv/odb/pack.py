@@ -141,10 +141,11 @@ def index_range(trailer: bytes, size: int) -> tuple[int, int]:
     return offset, length
 
 
-def parse_index(pack: PackId, header: bytes, index: bytes, trailer: bytes) -> list[Record]:
-    """The records of a pack, checked: seal, name, order and that no object leaves the payload.
+def check_index(pack: PackId, header: bytes, index: bytes, trailer: bytes) -> int:
+    """Checks seal and name of a pack's index; returns where its payload ends.
 
-    Raises CorruptError, or FormatTooNewError for a later version.
+    Raises CorruptError, or FormatTooNewError for a later version. The records themselves are
+    checked one by one as they are parsed.
     """
     if len(header) != HEADER.size or len(trailer) != TRAILER.size:
         raise CorruptError("it is cut short")
@@ -162,18 +163,34 @@ def parse_index(pack: PackId, header: bytes, index: bytes, trailer: bytes) -> li
     payload_end, _, seal = TRAILER.unpack(trailer)
     if seal != _seal(header, index, trailer[:-ID_BYTES]):
         raise CorruptError("its index does not match its seal")
-    records = [
-        Record(object_id, kind, codec, offset, stored, size, depth, within)
-        for object_id, kind, codec, depth, within, offset, stored, size in RECORD.iter_unpack(index)
-    ]
+    return int(payload_end)
+
+
+def parse_record(index: Buffer, at: int, payload_end: int) -> Record:
+    """The record that starts at byte `at` of `index`; CorruptError if it leaves the payload."""
+    object_id, kind, codec, depth, within, offset, stored, size = RECORD.unpack_from(index, at)
+    if offset < HEADER.size or offset + stored > payload_end:
+        raise CorruptError("an object lies outside its payload")
+    if size > MAX_OBJECT:
+        raise CorruptError(f"an object claims {size} bytes")
+    return Record(object_id, kind, codec, offset, stored, size, depth, within)
+
+
+def parse_index(pack: PackId, header: bytes, index: bytes, trailer: bytes) -> list[Record]:
+    """The records of a pack, checked: seal, name, order and that no object leaves the payload.
+
+    Raises CorruptError, or FormatTooNewError for a later version.
+    """
+    return parse_records(index, check_index(pack, header, index, trailer))
+
+
+def parse_records(index: bytes, payload_end: int) -> list[Record]:
+    """The records of an index whose seal was checked; CorruptError as from `parse_index`."""
+    records = [parse_record(index, at, payload_end) for at in range(0, len(index), RECORD.size)]
     before = b""
     for record in records:
         if record.id < before:
             raise CorruptError("its index is not sorted")
-        if record.offset < HEADER.size or record.offset + record.stored > payload_end:
-            raise CorruptError("an object lies outside its payload")
-        if record.size > MAX_OBJECT:
-            raise CorruptError(f"an object claims {record.size} bytes")
         before = record.id
     return records
 

@@ -1,21 +1,28 @@
-"""Which object lies where: the pack indexes of a repository, read as they are needed.
+"""Which packs there are, and what each one's own index says: sealed, and the last word.
 
-A pack whose index is damaged is set aside by name and costs only the objects in it.
+Where an object lies among all packs is `mfv.odb.whereabouts`; it points at records here.
 """
 
 from __future__ import annotations
 
+import threading
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mfv.errors import CorruptError, FormatTooNewError, NotFoundError
-from mfv.ids import PackId
+from mfv.errors import CorruptError, FormatTooNewError
+from mfv.ids import ID_BYTES, PackId
 from mfv.odb import pack as packs
-from mfv.odb.pack import HEADER, TRAILER, Record
+from mfv.odb.pack import HEADER, RECORD, TRAILER, Record
 from mfv.storage.base import Backend
 
 FOLDER = "packs/"
 SUFFIX = ".pack"
+
+# A pack of one small task is read whole by one call, which costs less than finding its parts.
+_ONE_READ = 16 << 10  # bytes
+# Kept of the indexes that were read last: some hundred small packs, or a few of the largest.
+_KEPT = 16 << 20  # bytes
 
 
 class Location(NamedTuple):
@@ -25,116 +32,146 @@ class Location(NamedTuple):
     record: Record
 
 
+class Sealed(NamedTuple):
+    """A pack's own index, its seal and name checked, its records not yet parsed."""
+
+    offset: int  # of the index in the pack, which is where the payload ends
+    raw: bytes  # the records, 64 bytes each
+
+
 def key_of(pack: PackId) -> str:
     """The backend's key of a pack."""
     return f"{FOLDER}{pack}{SUFFIX}"
 
 
+def pack_of(key: str) -> PackId | None:
+    """The pack whose key that is; None for another file in the folder."""
+    pack = PackId.parse(key.removeprefix(FOLDER).removesuffix(SUFFIX))
+    return pack if pack is not None and key.endswith(SUFFIX) else None
+
+
 def list_packs(backend: Backend) -> Iterator[PackId]:
     """The packs that are there, by name; other files in the folder are passed over."""
     for key in backend.list(FOLDER):
-        pack = PackId.parse(key.removeprefix(FOLDER).removesuffix(SUFFIX))
-        if pack is not None and key.endswith(SUFFIX):
+        pack = pack_of(key)
+        if pack is not None:
             yield pack
 
 
-def read_index(backend: Backend, pack: PackId) -> list[Record]:
-    """The checked records of one pack; NotFoundError, or CorruptError that names the pack."""
+def read_sealed(backend: Backend, pack: PackId) -> Sealed:
+    """The sealed index of one pack; NotFoundError, or CorruptError that names the pack."""
     key = key_of(pack)
     size = backend.stat(key).size
     try:
         if size < HEADER.size + TRAILER.size:
             raise CorruptError("it is cut short")
-        header = backend.get(key, 0, HEADER.size)
-        trailer = backend.get(key, size - TRAILER.size, TRAILER.size)
+        end = backend.get(key, max(0, size - _ONE_READ), _ONE_READ)
+        header = end[: HEADER.size] if size <= _ONE_READ else backend.get(key, 0, HEADER.size)
+        trailer = end[-TRAILER.size :]
+        if len(trailer) != TRAILER.size:
+            raise CorruptError("it is cut short")
         offset, length = packs.index_range(trailer, size)
-        return packs.parse_index(pack, header, backend.get(key, offset, length), trailer)
-    except FormatTooNewError:
-        raise
+        if length + TRAILER.size <= len(end):
+            raw = end[len(end) - TRAILER.size - length : -TRAILER.size]
+        else:
+            raw = backend.get(key, offset, length)
+        packs.check_index(pack, header, raw, trailer)
+        return Sealed(offset, raw)
     except CorruptError as error:
-        raise CorruptError(
-            f"pack {pack} is damaged: {error.message}",
-            hint="`mfv fsck` lists the runs that it touches",
-        ) from None
+        raise _damaged(pack, error) from None
 
 
-class PackIndex:
-    """Object id to locations, over one backend."""
+def read_index(backend: Backend, pack: PackId) -> list[Record]:
+    """The checked records of one pack; NotFoundError, or CorruptError that names the pack."""
+    return _parse_all(pack, read_sealed(backend, pack))
 
-    def __init__(self, backend: Backend) -> None:
+
+class SealedIndexes:
+    """Records out of packs' own indexes; every index is checked before its first use.
+
+    May be used by several threads.
+    """
+
+    def __init__(self, backend: Backend, limit: int = _KEPT) -> None:
+        """`limit`: bytes of indexes that are kept, though always the latest one."""
         self._backend = backend
-        self._where: dict[bytes, Location] = {}
-        self._copies: dict[bytes, list[Location]] = {}
-        self._loaded: set[PackId] = set()
-        self._complete = False
-        self.damaged: dict[PackId, CorruptError] = {}
+        self._limit = limit
+        self._kept: dict[PackId, Sealed] = {}
+        self._size = 0
+        # Packs never change: of one whose seal was checked, single records may be read later.
+        self._checked: dict[PackId, tuple[int, int]] = {}
+        self._lock = threading.Lock()
 
-    def find(self, object_id: bytes, hint: PackId | None = None) -> list[Location]:
-        """Every known copy of an object, none if there is none.
+    def record(self, pack: PackId, position: int, object_id: bytes) -> Record | None:
+        """The record at `position` of a pack's index if it is of `object_id`, else None.
 
-        `hint` names the pack where it probably lies, so that one index is read and not all.
+        Raises NotFoundError if the pack is gone, CorruptError if it is damaged.
         """
-        if hint is not None and object_id not in self._where:
-            self._load(hint)
-        if object_id not in self._where and not self._complete:
-            self.refresh()
-        first = self._where.get(object_id)
-        if first is None:
-            return []
-        return [first, *self._copies.get(object_id, ())]
+        at = position * RECORD.size
+        sealed = self._kept.get(pack)
+        if sealed is None and pack in self._checked:
+            offset, length = self._checked[pack]
+            if at >= length:
+                return None
+            # Its index did not stay: one record costs less than all of it once more.
+            sealed = Sealed(offset, self._backend.get(key_of(pack), offset + at, RECORD.size))
+            at = 0
+        sealed = sealed or self.read(pack)
+        if sealed.raw[at : at + ID_BYTES] != object_id or len(sealed.raw) < at + RECORD.size:
+            return None
+        return _parsed(pack, sealed, at)
 
-    def refresh(self) -> None:
-        """Reads the index of every pack that came since."""
-        for pack in list_packs(self._backend):
-            self._load(pack)
-        self._complete = True
+    def find(self, pack: PackId, object_id: bytes) -> list[Record]:
+        """All records of `object_id` in one pack; NotFoundError, or CorruptError as above."""
+        sealed = self.read(pack)
+        raw, size = sealed.raw, RECORD.size
+        positions = range(0, len(raw), size)
+        place = bisect_left(positions, object_id, key=lambda at: raw[at : at + ID_BYTES])
+        found = []
+        for at in positions[place:]:
+            if raw[at : at + ID_BYTES] != object_id:
+                break
+            found.append(_parsed(pack, sealed, at))
+        return found
 
-    def add(self, pack: PackId, records: list[Record]) -> None:
-        """Makes the objects of a pack known."""
-        if pack in self._loaded:
-            return
-        for record in records:
-            location = Location(pack, record)
-            if self._where.setdefault(record.id, location) is not location:
-                self._copies.setdefault(record.id, []).append(location)
-        # Last, so that another thread never takes a pack for read that is not.
-        self._loaded.add(pack)
+    def records(self, pack: PackId) -> list[Record]:
+        """All checked records of one pack; NotFoundError, or CorruptError as above."""
+        return _parse_all(pack, self.read(pack))
 
-    def forget(self, gone: set[PackId]) -> bool:
-        """Drops what was known of packs that must not be relied on any more.
+    def read(self, pack: PackId) -> Sealed:
+        """The sealed index of one pack; NotFoundError, or CorruptError as above."""
+        kept = self._kept.get(pack)
+        if kept is not None:
+            return kept
+        sealed = read_sealed(self._backend, pack)
+        with self._lock:
+            self._checked[pack] = (sealed.offset, len(sealed.raw))
+            if pack not in self._kept:
+                self._kept[pack] = sealed
+                self._size += len(sealed.raw)
+            while self._size > self._limit and len(self._kept) > 1:
+                self._size -= len(self._kept.pop(next(iter(self._kept))).raw)
+        return sealed
 
-        Returns whether anything was known of them; their damage is forgotten too.
-        """
-        for pack in gone & self.damaged.keys():
-            del self.damaged[pack]
-        if not gone & self._loaded:
-            return False
-        kept: dict[PackId, list[Record]] = {}
-        for object_id in list(self._where):
-            for pack, record in self.find(object_id):
-                if pack not in gone:
-                    kept.setdefault(pack, []).append(record)
-        self._where.clear()
-        self._copies.clear()
-        # Those that are gone stay marked as read, or they would come back with the next refresh.
-        self._loaded -= kept.keys()
-        for pack, records in kept.items():
-            self.add(pack, records)
-        return True
 
-    def __iter__(self) -> Iterator[Location]:
-        """All known locations; call `refresh` first for those of the whole repository."""
-        yield from self._where.values()
-        for copies in self._copies.values():
-            yield from copies
+def _parse_all(pack: PackId, sealed: Sealed) -> list[Record]:
+    try:
+        return packs.parse_records(sealed.raw, sealed.offset)
+    except CorruptError as error:
+        raise _damaged(pack, error) from None
 
-    def _load(self, pack: PackId) -> None:
-        if pack in self._loaded:
-            return
-        try:
-            self.add(pack, read_index(self._backend, pack))
-        except NotFoundError:
-            return  # gone, or not yet there
-        except CorruptError as error:
-            self._loaded.add(pack)
-            self.damaged[pack] = error
+
+def _parsed(pack: PackId, sealed: Sealed, at: int) -> Record:
+    try:
+        return packs.parse_record(sealed.raw, at, sealed.offset)
+    except CorruptError as error:
+        raise _damaged(pack, error) from None
+
+
+def _damaged(pack: PackId, error: CorruptError) -> CorruptError:
+    if isinstance(error, FormatTooNewError):
+        return error
+    return CorruptError(
+        f"pack {pack} is damaged: {error.message}",
+        hint="`mfv fsck` lists the runs that it touches",
+    )

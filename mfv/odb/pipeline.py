@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from mfv.ids import BlobId
 from mfv.storage.base import Backend, Buffer
 
 if TYPE_CHECKING:
@@ -55,6 +56,40 @@ class Lanes:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
+class Hashing:
+    """The id of bytes that come in turn, worked out beside whatever else is done with them.
+
+    A context: leaving it ends its thread.
+    """
+
+    def __init__(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="mfv-hash")
+        self._hasher = BlobId.hasher()
+        self._under_way: deque[Future[object]] = deque()
+        self.size = 0  # bytes taken
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def take(self, data: memoryview) -> None:
+        """Goes on with `data`, to be kept unchanged; waits while it is far behind."""
+        self.size += len(data)
+        self._under_way.append(self._pool.submit(self._hasher.update, data))
+        if len(self._under_way) > 1:
+            self._under_way.popleft().result()
+
+    def id(self) -> BlobId:
+        """The id of all that was taken."""
+        while self._under_way:
+            self._under_way.popleft().result()
+        return BlobId(self._hasher.digest())
+
+
 class _AbandonedError(Exception):
     """Raised inside the writing thread, so that the backend drops what it has."""
 
@@ -68,7 +103,9 @@ class PutStream:
 
         self._queue: Queue[Sequence[Buffer] | type[_AbandonedError] | None] = Queue(_BACKLOG)
         self._error: BaseException | None = None
-        self._thread: Any = threading.Thread(target=self._put, args=(backend, key), daemon=True)
+        self._thread: Any = threading.Thread(
+            target=self._put, args=(backend, key), daemon=True, name="mfv-odb-put"
+        )
         self._thread.start()
 
     def hand(self, parts: Sequence[Buffer]) -> None:

@@ -21,6 +21,9 @@ _UNIT = 64  # bytes; slices begin and end at multiples of it
 # three times the cost of writing them raw, and could not be mapped when they are read.
 _WORTH_OF_EIGHT = 0.8
 
+# Of raw, where loading is to be fast: zstd gives back what it saves where it saves so much.
+_WORTH_OF_FAST = 0.7
+
 _LARGE = 1 << 20  # bytes
 _FEW_DIGITS = 0.9  # of raw: zstd goes below on floats of up to four digits
 
@@ -33,13 +36,18 @@ def segment_size(item: Item | None) -> int:
     return NUMBERS_SEGMENT if item is not None and item[1] > 1 else BYTES_SEGMENT
 
 
-def choose(segment: memoryview, item: Item | None = None) -> Plan:
-    """How to write the chunks of `segment`, whose bytes are items of `item` where that is known."""
+def choose(segment: memoryview, item: Item | None = None, *, fast: bool = False) -> Plan:
+    """How to write the chunks of `segment`, whose bytes are items of `item` where that is known.
+
+    `fast`: raw unless zstd pays well, so that it is mapped when it is read.
+    """
     if len(segment) < SMALLEST:
         return PLAIN
     width = item[1] if item is not None else 1
     sample = _sample(segment)
     plain = len(zframe.compress_quickly(sample)) / len(sample)
+    if fast:
+        return Plan(Codec.ZSTD) if plain < _WORTH_OF_FAST else PLAIN
     best, cost = Plan(Codec.ZSTD), plain
     shares = _shares(sample, width) if width in planes.WIDTHS else _shares(sample, 8)
     if width not in planes.WIDTHS:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import islice
 from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -18,6 +19,7 @@ from mfv.errors import CorruptError
 from mfv.ids import BlobId, Buffer, ChunkId, ObjectId, PackId
 from mfv.odb import codec, intake
 from mfv.odb.aligner import Aligner, Older
+from mfv.odb.changing import may_change
 from mfv.odb.chunker import cut
 from mfv.odb.codec import Codec, Plan
 from mfv.odb.database import Database
@@ -25,7 +27,8 @@ from mfv.odb.intake import Hashed, Packed
 from mfv.odb.item import Item
 from mfv.odb.pack import Member, PackBuilder, Receipt
 from mfv.odb.packindex import key_of
-from mfv.odb.pipeline import Lanes, PutStream
+from mfv.odb.pipeline import Hashing, Lanes, PutStream
+from mfv.odb.source import Piece, ReadAt, from_memory, from_reader, hash_all, reader_of
 
 # A parcel travels through a pipe and waits in the scheduler's memory.
 PARCEL_LIMIT = 256 * 1024  # bytes stored
@@ -99,34 +102,80 @@ class Writer:
         `item` says of what items it consists, where that is known: advice on where to cut and
         how to compress. `older` gives the earlier versions of it, if it may have come of any,
         after which it may be compressed; it is asked for new bytes alone. The caller keeps
-        `data` unchanged until `flush` or `parcel` returned.
+        `data` unchanged until `flush` or `parcel` returned; if another thread changes it all the
+        same, the id is of what was written.
         """
         view = memoryview(data).cast("B")
         blob = BlobId.of(view)
         if self._known(blob):
             return blob
         before = older() if older is not None and len(view) >= _OLDER_FROM else None
-        chunks = self._add_chunks(blob, view, item, before)
-        if len(chunks) != 1 or bytes(chunks[0]) != bytes(blob):
-            self._add_small(blob, b"".join(chunks))
+        if may_change():
+            return self._add_windows(reader_of(view), len(view), before, item)[0]
+        chunks = self._add_chunks(from_memory(view, item), len(view), item, before, blob)
+        self._add_list(blob, chunks)
         return blob
 
+    def add_file(
+        self, read_at: ReadAt, size: int, older: Callable[[], Older | None] | None = None
+    ) -> tuple[BlobId, int]:
+        """Stores what `read_at` gives, to its end, in bounded memory; returns its id and its bytes.
+
+        `size`: about how many bytes will come. The id is of what was written, whatever happens to
+        the source meanwhile. `older` as for `add_blob`.
+        """
+        if size >= _LANES_FROM and self._begins_known(read_at):
+            # Most probably all of it is: one hash pass tells.
+            blob, length = hash_all(read_at)
+            if self._known(blob):
+                return blob, length
+        before = older() if older is not None and size >= _OLDER_FROM else None
+        return self._add_windows(read_at, size, before)
+
+    def _add_windows(
+        self, read_at: ReadAt, size: int, older: Older | None, item: Item | None = None
+    ) -> tuple[BlobId, int]:
+        """Stores what `read_at` gives, copied a window at a time; the id is that of the copies."""
+        with Hashing() as whole:
+            pieces = from_reader(read_at, whole.take, item)
+            chunks = self._add_chunks(pieces, size, item, older)
+            blob = whole.id()
+        self._add_list(blob, chunks)
+        return blob, whole.size
+
+    def _begins_known(self, read_at: ReadAt) -> bool:
+        """Whether the first chunk of what `read_at` gives is stored already."""
+        start = memoryview(bytearray(_LANES_FROM))
+        start = start[: read_at(start, 0)]
+        return any(self._where(ChunkId.of(piece)) is not None for piece in islice(cut(start), 1))
+
+    def _add_list(self, blob: BlobId, chunks: list[ChunkId]) -> None:
+        """Notes of what chunks a blob consists, unless it is one."""
+        if (len(chunks) != 1 or bytes(chunks[0]) != bytes(blob)) and not self._known(blob):
+            self._add_small(blob, b"".join(chunks))
+
     def _add_chunks(
-        self, blob: BlobId, view: memoryview, item: Item | None, older: Older | None
+        self,
+        pieces: Iterable[Piece],
+        size: int,
+        item: Item | None,
+        older: Older | None,
+        blob: BlobId | None = None,
     ) -> list[ChunkId]:
-        """Stores the chunks of a new blob; returns their ids in order."""
+        """Stores the chunks of a blob of about `size` bytes; returns their ids in order."""
         chunks: list[ChunkId] = []
         in_order: InOrder = map
-        if len(view) >= _LANES_FROM:
+        if size >= _LANES_FROM:
             lanes = self._lanes = self._lanes or Lanes()
             in_order = lanes.in_order
-        pieces = intake.batches(cut(view, item))
-        hashed = in_order(partial(intake.hash_pieces, self._where, blob, len(view)), pieces)
-        aligner = self._aligner(older, len(view))
+        hashed = in_order(partial(intake.hash_pieces, self._where, blob), intake.batches(pieces))
+        aligner = self._aligner(older, size)
         if aligner is None:
-            planned = intake.plan_chunks(hashed, self._is_new, view, item, chunks)
+            planned = intake.plan_chunks(
+                hashed, self._is_new, item, chunks, fast=self._database.fast
+            )
         else:
-            planned = intake.plan_groups(hashed, self._is_new, view, item, chunks, aligner)
+            planned = intake.plan_groups(hashed, self._is_new, item, chunks, aligner)
         first = True  # of the blob: where it lies in one piece, it can be mapped
         for batch in in_order(partial(intake.pack, self._database, self._avoid), planned):
             for packed in batch:
@@ -136,7 +185,7 @@ class Writer:
 
     def _aligner(self, older: Older | None, size: int) -> Aligner | None:
         """What aligns a blob of `size` bytes with those of its earlier versions that are there."""
-        if older is None:
+        if older is None or self._database.fast:
             return None
         versions, base = [], 0
         for place, blob in enumerate(older.path):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from mfv.errors import CorruptError, FormatTooNewError, UnpicklableError
 from mfv.manifest.artifact import (
     BYTES,
+    FILE,
     PICKLE,
     SCALAR,
     TEXT,
@@ -46,7 +47,6 @@ def store(writer: Writer, name: str, value: object, lineage: Find | None = None)
         return Artifact(name, kind, SCALAR, value)  # type: ignore[arg-type]
     from mfv.serde.summary import summarize
 
-    serializer, frames = _serialize(name, value)
     found: list[Lineage] = []  # looked up by the first frame that wants it
 
     def older(place: int) -> Older | None:
@@ -54,6 +54,19 @@ def store(writer: Writer, name: str, value: object, lineage: Find | None = None)
             found.append(lineage() if lineage is not None else Lineage())
         return _older(found[0], place)
 
+    from mfv.serde.openfile import open_file
+
+    file = open_file(value, f"self.{name}")
+    if file is not None:
+        from mfv.repo.files import store_file
+
+        try:
+            frame = store_file(writer, file, partial(older, 0))
+        finally:
+            file.close()
+        path = printable(file.path)
+        return Artifact(name, kind, FILE, file.kind, (frame,), Summary(text=path[-160:]), path)
+    serializer, frames = _serialize(name, value)
     stored = tuple(
         Frame(bytes(writer.add_blob(data, item, partial(older, place))), memoryview(data).nbytes)
         for place, (data, item) in enumerate(frames)
@@ -93,6 +106,10 @@ def load(database: Database, artifact: Artifact) -> object:
     """The value of `artifact`, every byte verified. Unpickles: only for runs that are trusted."""
     if artifact.serializer == SCALAR:
         return artifact.value
+    if artifact.serializer == FILE:
+        from mfv.repo.files import load_file
+
+        return load_file(database, artifact)
     if artifact.serializer not in (BYTES, TEXT, PICKLE):
         raise FormatTooNewError(
             f"artifact {artifact.name!r} is written with {artifact.serializer!r}",

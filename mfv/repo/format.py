@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import NamedTuple
 
@@ -24,15 +23,16 @@ class Format(NamedTuple):
     repository: bytes  # 16 bytes, random: the origin of the runs made here
 
 
-def create(backend: Backend) -> Format:
-    """Writes `format` with a new repository id; where it exists already, reads it."""
+def create(backend: Backend) -> bool:
+    """Writes `format` with a new repository id; False where it exists already."""
     body = (
         f"{_TITLE}\nversion {VERSION}\nid {os.urandom(16).hex()}\nhash {_HASH}\nchunks {_CHUNKS}\n"
     ).encode()
-    # Where another process made it at the same moment, both use that one.
-    with contextlib.suppress(ConflictError):
+    try:
         backend.create(KEY, [body, f"seal {Seal.of(body)}\n".encode()])
-    return read(backend)
+    except ConflictError:
+        return False  # of another process, at the same moment or long ago: both use that one
+    return True
 
 
 def read(backend: Backend) -> Format:

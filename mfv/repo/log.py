@@ -7,8 +7,10 @@ them was condemned meanwhile.
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,7 +31,7 @@ from mfv.repo.archive import (
 )
 from mfv.repo.entries import Body, Entry
 from mfv.repo.names import State
-from mfv.storage.base import Backend
+from mfv.storage.base import Backend, Overwriting
 
 TIP = "tip"
 CHECKPOINT = "checkpoint-"
@@ -49,11 +51,14 @@ class CondemnedError(MfvError):
         self.packs = packs
 
 
-class Tip(msgspec.Struct, frozen=True, array_like=True):
+class Tip(NamedTuple):
     """The hint file: the highest entry seen, so that a cut tail is noticed, and the last fold."""
 
     number: int = 0
     checkpoint: int = 0
+
+
+_TIP = struct.Struct("<QQ")
 
 
 def checkpoint_key(number: int) -> str:
@@ -235,7 +240,7 @@ class Log:
                 self.write_checkpoint()
                 return
             self._tip = Tip(number, self._tip.checkpoint)
-            self._backend.put(TIP, [encode(self._tip)], sync=False)
+            write_tip(self._backend, self._tip)
         except MfvError:
             return
 
@@ -245,7 +250,7 @@ class Log:
         data = msgspec.msgpack.encode(self.state)
         self._backend.put(checkpoint_key(number), [data, Seal.of(data)], sync=False)
         self._tip = Tip(max(number, self._tip.number), number)
-        self._backend.put(TIP, [encode(self._tip)], sync=False)
+        write_tip(self._backend, self._tip)
         if before and before != number:
             self._backend.delete(checkpoint_key(before))
 
@@ -274,9 +279,23 @@ class Log:
 def read_tip(backend: Backend) -> Tip | None:
     """The hint file; None where there is none that can be read."""
     try:
-        return decode(Tip, backend.get(TIP))
-    except (NotFoundError, CorruptError):
+        data = backend.get(TIP)
+    except NotFoundError:
         return None
+    body, seal = data[:-ID_BYTES], data[-ID_BYTES:]
+    if len(body) != _TIP.size or Seal.of(body) != seal:
+        return None
+    return Tip(*_TIP.unpack(body))
+
+
+def write_tip(backend: Backend, tip: Tip) -> None:
+    """Moves the hint file on; always of one size, so that it can be written over in place."""
+    body = _TIP.pack(*tip)
+    data = body + Seal.of(body)
+    if isinstance(backend, Overwriting):
+        backend.overwrite(TIP, data)
+    else:
+        backend.put(TIP, [data], sync=False)
 
 
 def read_checkpoint(backend: Backend, number: int) -> State:

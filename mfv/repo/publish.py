@@ -59,7 +59,6 @@ def publish(
             if error.packs & foreign:
                 raise
             database.index.forget(error.packs)
-            database.index.refresh()
 
 
 def add_record(

@@ -102,31 +102,10 @@ class RunRecorder:
         refs: list[TaskRef] = []
 
         def fill(writer: Writer) -> Build:
-            refs.clear()
-            for one in finished:
-                if one.parcel is not None:
-                    writer.add_parcel(one.parcel)
-                stdout, stderr = _log(writer, one.stdout), _log(writer, one.stderr)
-                task = msgspec.structs.replace(one.task, stdout=stdout, stderr=stderr)
-                task_id, pack = add_record(writer, TaskId, task)
-                refs.append(
-                    TaskRef(
-                        task.step,
-                        task.id,
-                        task.attempt,
-                        task.status,
-                        task.started,
-                        task.ended,
-                        bytes(task_id),
-                        bytes(pack),
-                    )
-                )
+            refs[:] = _add_tasks(writer, finished)
             return lambda _, packs: Tasks(self.flow, self.number, tuple(refs), packs)
 
-        receipts = [receipt for one in finished for receipt in one.receipts]
-        relied = [pack for one in finished for pack in one.relied]
-        repository = self._repository
-        publish(repository.database, repository.log, fill, receipts=receipts, relied=relied)
+        _publish(self._repository, fill, finished)
         self.refs.update((ref.id, ref) for ref in refs)
         return refs
 
@@ -138,24 +117,35 @@ class RunRecorder:
         results: tuple[Artifact, ...] = (),
         failure: Failure | None = None,
         failed_step: str | None = None,
+        finished: Sequence[Finished] = (),
     ) -> RunId:
-        """Ends the run; from then on it never changes. Returns its true name."""
+        """Ends the run; from then on it never changes. Returns its true name.
+
+        `finished`: last attempts, made part of it by the same entry; CondemnedError as `commit`.
+        """
         run = self._repository.log.state.find(self.flow, self.number)
         assert run is not None
-        sealed = Run(
-            flow=self.flow,
-            number=self.number,
-            origin=self._repository.format.repository,
-            opening=bytes(self._opening_id),
-            status=status,
-            started=self._started,
-            ended=ended,
-            tasks=tuple(run.tasks),
-            results=results,
-            failure=failure,
-            failed_step=failed_step,
-        )
-        run_id = _seal(self._repository, sealed)
+        before = tuple(run.tasks)
+        refs: list[TaskRef] = []
+
+        def manifest(writer: Writer) -> Run:
+            refs[:] = _add_tasks(writer, finished)
+            return Run(
+                flow=self.flow,
+                number=self.number,
+                origin=self._repository.format.repository,
+                opening=bytes(self._opening_id),
+                status=status,
+                started=self._started,
+                ended=ended,
+                tasks=(*before, *refs),
+                results=results,
+                failure=failure,
+                failed_step=failed_step,
+            )
+
+        run_id = _seal(self._repository, manifest, finished)
+        self.refs.update((ref.id, ref) for ref in refs)
         self.close()
         return run_id
 
@@ -187,17 +177,21 @@ def close_crashed(repository: Repository) -> list[str]:
             results=(),
         )
         try:
-            _seal(repository, sealed)
+            _seal(repository, lambda _, sealed=sealed: sealed)  # type: ignore[misc]
         except ConflictError:
             continue  # another process did it at the same moment
         closed.append(run.name)
     return closed
 
 
-def _seal(repository: Repository, sealed: Run) -> RunId:
+def _seal(
+    repository: Repository, manifest: Callable[[Writer], Run], finished: Sequence[Finished] = ()
+) -> RunId:
+    """Seals the run that `manifest` describes once it has stored what it adds."""
     made: list[RunId] = []
 
     def fill(writer: Writer) -> Build:
+        sealed = manifest(writer)
         run_id, pack = add_record(writer, RunId, sealed)
         made[:] = [RunId(run_id)]
 
@@ -210,8 +204,35 @@ def _seal(repository: Repository, sealed: Run) -> RunId:
 
         return build
 
-    publish(repository.database, repository.log, fill)
+    _publish(repository, fill, finished)
     return made[0]
+
+
+def _publish(
+    repository: Repository, fill: Callable[[Writer], Build], finished: Sequence[Finished]
+) -> None:
+    publish(
+        repository.database,
+        repository.log,
+        fill,
+        receipts=[receipt for one in finished for receipt in one.receipts],
+        relied=[pack for one in finished for pack in one.relied],
+    )
+
+
+def _add_tasks(writer: Writer, finished: Sequence[Finished]) -> list[TaskRef]:
+    """Stores the records of attempts and what their processes handed over."""
+    refs = []
+    for one in finished:
+        if one.parcel is not None:
+            writer.add_parcel(one.parcel)
+        stdout, stderr = _log(writer, one.stdout), _log(writer, one.stderr)
+        task = msgspec.structs.replace(one.task, stdout=stdout, stderr=stderr)
+        task_id, pack = add_record(writer, TaskId, task)
+        where = (bytes(task_id), bytes(pack))
+        times = (task.started, task.ended)
+        refs.append(TaskRef(task.step, task.id, task.attempt, task.status, *times, *where))
+    return refs
 
 
 def _log(writer: Writer, text: Buffer) -> Log:

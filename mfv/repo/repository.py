@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 
@@ -10,6 +11,7 @@ from mfv.ids import EnvironmentId, OpeningId, PackId, RunId, TaskId, TreeId
 from mfv.manifest.encoding import decode
 from mfv.manifest.records import Environment, Opening, Run, Task, TaskRef, Tree
 from mfv.odb.database import Database
+from mfv.repo import config as configs
 from mfv.repo import format as formats
 from mfv.repo.entries import TagRuns
 from mfv.repo.log import Log
@@ -26,12 +28,18 @@ class Repository:
     """A repository over one backend; `folder` is None unless it is a local one."""
 
     def __init__(self, backend: Backend, *, folder: str | None = None, writer: str = "") -> None:
-        """Opens what is there. Raises NotFoundError, FormatTooNewError or CorruptError."""
+        """Opens what is there.
+
+        Raises NotFoundError, FormatTooNewError, CorruptError, or ConfigError for its settings.
+        """
         self.backend = backend
         self.folder = folder
         self.format = formats.read(backend)
+        self.config = configs.read(backend)
+        if self.config.durability == "fast" and isinstance(backend, LocalBackend):
+            backend.durable = False
         self.log = Log(backend, writer)
-        self.database = Database(backend)
+        self.database = Database(backend, fast=self.config.compression == "fast")
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], *, writer: str = "") -> Repository:
@@ -45,7 +53,10 @@ class Repository:
     def create(cls, folder: str | os.PathLike[str], *, writer: str = "") -> Repository:
         """Makes a local repository in `folder`, or opens the one that is there."""
         path = os.fspath(folder)
-        formats.create(LocalBackend(path))
+        backend = LocalBackend(path)
+        if formats.create(backend):
+            with contextlib.suppress(ConflictError):
+                backend.create(configs.KEY, [configs.DEFAULT])
         return cls.open(path, writer=writer)
 
     @property

@@ -13,10 +13,18 @@ from typing import Any, NamedTuple
 _REPR_LIMIT = 160  # characters
 _COLUMNS = 64  # columns or keys told at most
 _STATISTICS_UP_TO = 32 * 1024 * 1024  # elements; beyond, a pass over them would be felt
+_COPIES_UP_TO = 2 * 1024 * 1024  # elements, where a pass needs a copy
 
 
 class _Short(reprlib.Repr):
     """Short reprs without memory addresses, so that equal values read alike."""
+
+    def repr_bytes(self, x: bytes, level: int) -> str:
+        # Of all of it would be four times as long as it is.
+        return repr(x) if len(x) <= self.maxstring else f"{x[: self.maxstring]!r}..."
+
+    def repr_bytearray(self, x: bytearray, level: int) -> str:
+        return repr(x) if len(x) <= self.maxstring else f"{x[: self.maxstring]!r}..."
 
     def repr_instance(self, x: object, level: int) -> str:
         try:
@@ -33,6 +41,14 @@ _short = _Short()
 _short.maxstring = _short.maxother = 120
 _short.maxlist = _short.maxtuple = _short.maxdict = _short.maxset = 6
 _short.maxlevel = 3
+
+# What has rows and columns, by module and class.
+_SHAPED = (
+    ("pandas", "DataFrame"),
+    ("polars", "DataFrame"),
+    ("pyarrow", "Table", "RecordBatch"),
+    ("scipy.sparse", "spmatrix", "sparray"),
+)
 
 _MEDIA = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -81,8 +97,24 @@ def _summarize(value: Any) -> Facts:
         shape, dtype = tuple(map(int, value.shape)), str(value.dtype)
         return Facts(f"Series {value.name!r:.60}", shape=shape, dtype=dtype)
     if _is(value, "torch", "Tensor"):
-        dtype = str(value.dtype).removeprefix("torch.")
-        return Facts(f"tensor on {value.device}", shape=tuple(value.shape), dtype=dtype)
+        return _tensor(value)
+    if _is(value, "scipy.sparse", "spmatrix", "sparray"):
+        shape, dtype = tuple(map(int, value.shape)), str(value.dtype)
+        return Facts(f"{value.format}, {int(value.nnz)} stored", shape=shape, dtype=dtype)
+    if _is(value, "pyarrow", "Table", "RecordBatch"):
+        columns = [(column.name, str(column.type)) for column in value.schema]
+        nulls = sum(column.null_count for column in value.columns)
+        return Facts("", shape=value.shape, columns=_named(columns), nulls=nulls)
+    if _is(value, "pyarrow", "Array", "ChunkedArray"):
+        return Facts("", shape=(len(value),), dtype=str(value.type), nulls=value.null_count)
+    if _is(value, "polars", "DataFrame"):
+        nulls = sum(column.null_count() for column in value.get_columns())
+        return Facts("", shape=value.shape, columns=_named(value.schema.items()), nulls=nulls)
+    if _is(value, "polars", "Series"):
+        facts = Facts(f"Series {value.name!r:.60}", shape=value.shape, dtype=str(value.dtype))
+        return facts._replace(nulls=value.null_count())
+    if _is(value, "polars", "LazyFrame"):
+        return Facts("a query")  # its columns may have to be read from a file
     if isinstance(value, (bytes, bytearray)):
         media = next((name for magic, name in _MEDIA if value.startswith(magic)), None)
         return Facts(_text(bytes(value[:24])), length=len(value), media=media)
@@ -97,7 +129,10 @@ def _summarize(value: Any) -> Facts:
 def brief(value: object) -> str:
     """One short phrase for a value inside another: type, shape, or the value if it is small."""
     if _is(value, "numpy", "ndarray") or _is(value, "torch", "Tensor"):
-        return f"{value.dtype}{list(value.shape)}"  # type: ignore[attr-defined]
+        dtype = str(value.dtype).removeprefix("torch.")  # type: ignore[attr-defined]
+        return f"{dtype}{list(value.shape)}"  # type: ignore[attr-defined]
+    if any(_is(value, *names) for names in _SHAPED):
+        return f"{type_name(value)}{list(value.shape)}"  # type: ignore[attr-defined]
     if value is None or isinstance(value, (bool, int, float, str)):
         return _text(value)[:60]
     try:
@@ -109,31 +144,74 @@ def brief(value: object) -> str:
 def _array(value: Any) -> Facts:
     shape, dtype = tuple(map(int, value.shape)), str(value.dtype)
     facts = Facts(_text(value) if value.size <= 12 else "", shape=shape, dtype=dtype)
-    if value.dtype.kind not in "biuf" or not 0 < value.size <= _STATISTICS_UP_TO:
+    masked = _is(value, "numpy.ma", "MaskedArray")  # whose every statistic copies it
+    most = _COPIES_UP_TO if masked else _STATISTICS_UP_TO
+    if value.dtype.kind not in "biuf" or not 0 < value.size <= most:
         return facts
     numpy = sys.modules["numpy"]
     with numpy.errstate(all="ignore"):  # infinities warn in the user's name
-        low, high, mean, nulls = value.min(), value.max(), value.mean(dtype="f8"), 0
+        low, high, nulls = value.min(), value.max(), 0
         if value.dtype.kind == "f" and numpy.isnan(low):
-            good = value[~numpy.isnan(value)]
-            nulls = value.size - good.size
-            if not good.size:
+            good = ~numpy.isnan(value)
+            nulls = value.size - numpy.count_nonzero(good)
+            if nulls == value.size:
                 return facts._replace(nulls=int(nulls))
-            low, high, mean = good.min(), good.max(), good.mean(dtype="f8")
+            # Not of a copy without them, which may be as large as the array.
+            low, high = numpy.fmin.reduce(value, None), numpy.fmax.reduce(value, None)
+            mean = value.mean(dtype="f8", where=good)
+        else:
+            mean = value.mean(dtype="f8")
     return facts._replace(low=float(low), high=float(high), mean=float(mean), nulls=int(nulls))
 
 
+def _tensor(value: Any) -> Facts:
+    dtype = str(value.dtype).removeprefix("torch.")
+    facts = Facts(f"tensor on {value.device}", shape=tuple(map(int, value.shape)), dtype=dtype)
+    plain = str(value.layout) == "torch.strided" and value.device.type == "cpu"
+    if not plain or value.is_quantized or not 0 < value.numel() <= _STATISTICS_UP_TO:
+        return facts
+    try:
+        array = value.detach().numpy()
+    except (RuntimeError, TypeError):
+        return _numbers_of_torch(value, facts)
+    told = _array(array)
+    return told._replace(text=facts.text, dtype=dtype)
+
+
+def _numbers_of_torch(value: Any, facts: Facts) -> Facts:
+    """`facts` with statistics of a tensor that numpy cannot view: bfloat16, or no numpy at all."""
+    if value.numel() > _COPIES_UP_TO or value.is_complex():
+        return facts  # torch is slow at it, and copies what it adds up in another type
+    torch = sys.modules["torch"]
+    try:
+        with torch.no_grad():
+            numbers = value.detach().flatten().double()
+            good = numbers[~numbers.isnan()]
+            facts = facts._replace(nulls=numbers.numel() - good.numel())
+            if not good.numel():
+                return facts
+            low, high = (float(end) for end in good.aminmax())
+            return facts._replace(low=low, high=high, mean=float(good.mean()))
+    except (RuntimeError, TypeError):
+        return facts  # numbers that have no order, or no arithmetic
+
+
 def _frame(value: Any) -> Facts:
-    pairs = [(str(name)[:100], str(kind)) for name, kind in _first(value.dtypes.items())]
+    pairs = _named(value.dtypes.items())
     shape = tuple(map(int, value.shape))
     nulls = int(value.isna().to_numpy().sum()) if value.size <= _STATISTICS_UP_TO else None
-    return Facts("", shape=shape, columns=tuple(pairs), nulls=nulls)
+    return Facts("", shape=shape, columns=pairs, nulls=nulls)
 
 
-def _is(value: object, module: str, name: str) -> bool:
+def _is(value: object, module: str, *names: str) -> bool:
     loaded = sys.modules.get(module)
-    kind = getattr(loaded, name, None)
-    return isinstance(kind, type) and isinstance(value, kind)
+    kinds = (getattr(loaded, name, None) for name in names) if loaded is not None else ()
+    return any(isinstance(kind, type) and isinstance(value, kind) for kind in kinds)
+
+
+def _named(columns: Any) -> tuple[tuple[str, str], ...]:
+    """The first columns, by name and type."""
+    return tuple((str(name)[:100], str(kind)) for name, kind in _first(columns))
 
 
 def _first(items: Any) -> list[tuple[Any, Any]]:

@@ -74,6 +74,18 @@ class Mappable(Protocol):
         ...
 
 
+@runtime_checkable
+class Overwriting(Protocol):
+    """A backend on which replacing a small value in place is much cheaper than `put`."""
+
+    def overwrite(self, key: str, data: bytes) -> None:
+        """Sets `key` to `data`, not durably; only for what carries its own check.
+
+        A reader at the same moment, or after a crash, may find a mixture of old and new.
+        """
+        ...
+
+
 def check_key(key: str) -> str:
     """`key` itself if it is one that every backend can hold; else UsageError.
 

@@ -48,6 +48,7 @@ class LocalBackend:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = os.fspath(root)
+        self.durable = True  # False: nothing is synced; a power cut may cost what was written last
         self._known_folders: set[str] = set()
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
@@ -71,8 +72,27 @@ class LocalBackend:
         path = self._path(key)
         with self._staged(key, parts, sync=sync) as staged:
             os.rename(staged, path)
-            if sync:
-                _sync_folder(os.path.dirname(path))
+            self._sync_folder(os.path.dirname(path), sync=sync)
+
+    def overwrite(self, key: str, data: bytes) -> None:
+        # Renaming over a file frees its inode, and for half a minute ext4 passes over every freed
+        # one whenever a file is made: a small file renamed over again and again cost each new
+        # file of a repository 0.3 to 3 ms.
+        path = self._path(key)
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            return self.put(key, [data], sync=False)
+        try:
+            found = os.fstat(fd)
+            if found.st_size == len(data) and found.st_nlink == 1:
+                os.pwrite(fd, data, 0)
+                return None
+        except OSError as error:
+            raise storage_error(error, "write", path) from error
+        finally:
+            os.close(fd)
+        return self.put(key, [data], sync=False)
 
     def create(self, key: str, parts: Iterable[Buffer]) -> None:
         path = self._path(key)
@@ -81,7 +101,7 @@ class LocalBackend:
                 os.link(staged, path, follow_symlinks=False)
             except FileExistsError:
                 raise ConflictError(f"{key} exists already") from None
-            _sync_folder(os.path.dirname(path))
+            self._sync_folder(os.path.dirname(path))
 
     def stat(self, key: str) -> Stat:
         path = self._path(key)
@@ -151,7 +171,7 @@ class LocalBackend:
             self._ensure_folder(os.path.dirname(self._path(key)))
             fd = _create_locked(path)
             _write_all(fd, parts)
-            if sync:
+            if sync and self.durable:
                 os.fsync(fd)
             yield path
         except OSError as error:
@@ -184,8 +204,17 @@ class LocalBackend:
             for place in reversed(missing):
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(place, 0o700)
-                _sync_folder(os.path.dirname(place))
+                self._sync_folder(os.path.dirname(place))
         self._known_folders.add(folder)
+
+    def _sync_folder(self, folder: str, *, sync: bool = True) -> None:
+        if not (sync and self.durable):
+            return
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def _walk(self, folder: str, key: str) -> Iterator[str]:
         try:
@@ -299,11 +328,3 @@ def _pread(fd: int, size: int, start: int) -> bytes:
         data = os.pread(fd, size - sum(map(len, pieces)), start + sum(map(len, pieces)))
         pieces.append(data)
     return b"".join(pieces)
-
-
-def _sync_folder(folder: str) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -19,6 +19,7 @@ from mfv.flow.graph import Graph
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.order import Order, Report, Transition
 from mfv.flow.workers import TaskServer, receive, send
+from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Failure, Task, TaskRef
 
 LINE = graph_of(node("start", "middle"), node("middle", "end"), node("end"))
@@ -37,9 +38,13 @@ class Recorder:
     def __init__(self, before: Callable[[Sequence[Ending]], None] = lambda endings: None) -> None:
         self.before = before
         self.commits: list[list[Ending]] = []
+        self.results: list[tuple[Artifact, ...] | None] = []
 
-    def commit(self, endings: Sequence[Ending]) -> list[TaskRef]:
+    def commit(
+        self, endings: Sequence[Ending], results: tuple[Artifact, ...] | None = None
+    ) -> list[TaskRef]:
         self.before(endings)
+        self.results.append(results)
         self.commits.append([self._kept(ending) for ending in endings])
         return [
             TaskRef(
@@ -152,12 +157,33 @@ def play(
 
 def test_every_task_is_committed_once_and_the_run_is_ok(interrupts: Interrupts) -> None:
     recorder = Recorder()
-    assert play(WIDE, reporting(WIDE), recorder, interrupts) == Outcome("ok")
+    assert play(WIDE, reporting(WIDE), recorder, interrupts) == Outcome("ok", sealed=True)
     assert [task.step for task in recorder.tasks] == ["start", *["each"] * ITEMS, "join", "end"]
     assert sorted(task.id for task in recorder.tasks) == list(range(1, ITEMS + 4))
     assert recorder.ending("join").task.parents == tuple(range(2, 2 + ITEMS))
     assert all(task.pid for task in recorder.tasks)
     assert len({task.pid for task in recorder.tasks}) == ITEMS + 3
+
+
+def test_the_last_tasks_of_a_run_that_went_well_seal_it_with_their_own_commit(
+    interrupts: Interrupts,
+) -> None:
+    recorder = Recorder()
+    play(WIDE, reporting(WIDE), recorder, interrupts)
+    assert recorder.results[-1] == ()
+    assert set(recorder.results[:-1]) == {None}
+    assert [ending.task.step for ending in recorder.commits[-1]] == ["end"]
+
+
+def test_a_run_whose_last_step_fails_is_not_sealed_by_it(interrupts: Interrupts) -> None:
+    def act(order: Order) -> None:
+        if order.step == "end":
+            raise ValueError("at the very end")
+
+    recorder = Recorder()
+    outcome = play(LINE, reporting(LINE, act), recorder, interrupts)
+    assert (outcome.status, outcome.sealed) == ("failed", False)
+    assert set(recorder.results) == {None}
 
 
 def test_a_task_is_said_to_be_started_before_it_prints_and_done_after_its_commit(

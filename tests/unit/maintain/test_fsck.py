@@ -15,13 +15,14 @@ from racing import Holder
 from mfv.errors import MfvError, StorageError
 from mfv.ids import BlobId, PackId
 from mfv.maintain.fsck import Finding, Report, fsck
-from mfv.manifest.encoding import encode
+from mfv.odb.layer import assemble
+from mfv.odb.layercache import FOLDER
 from mfv.odb.packindex import Location, key_of, list_packs
 from mfv.odb.writer import Writer
 from mfv.repo.archive import key_of as entry_key
 from mfv.repo.artifacts import load
 from mfv.repo.entries import TagRuns
-from mfv.repo.log import CHECKPOINT_EVERY, TIP, Tip, checkpoint_key
+from mfv.repo.log import CHECKPOINT_EVERY, Tip, checkpoint_key, write_tip
 from mfv.repo.recorder import RunRecorder
 from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
@@ -110,6 +111,17 @@ def test_a_damaged_record_is_found_without_reading_data(kind: str, runs: set[str
         ("error", "run"),
         ("note", "garbage"),  # what only the damaged record leads to
     }
+
+
+def test_neither_a_lying_lookup_cache_nor_none_changes_what_is_reported() -> None:
+    backend = two_runs()
+    liar = assemble([(pack, 0) for pack in list_packs(backend)], 8, bytes(4 * 257), b"", b"")
+    before = fsck(Repository(backend))
+    backend.put(f"{FOLDER}0123456789abcdef", [liar.data])
+    keys = list(backend.list(""))
+    assert fsck(Repository(backend)) == before
+    assert before.findings == ()
+    assert list(backend.list("")) == keys
 
 
 def test_damaged_data_is_found_where_the_data_is_read() -> None:
@@ -202,7 +214,7 @@ def test_a_checkpoint_of_another_log_is_an_error() -> None:
     for number in range(CHECKPOINT_EVERY):
         mine.log.append(lambda _, n=number: TagRuns((), (("TrainFlow", 1, f"t{n}"),)))  # type: ignore[misc]
     backend.put(checkpoint_key(CHECKPOINT_EVERY), [foreign.get(checkpoint_key(CHECKPOINT_EVERY))])
-    backend.put(TIP, [encode(Tip(6 + CHECKPOINT_EVERY, CHECKPOINT_EVERY))])
+    write_tip(backend, Tip(6 + CHECKPOINT_EVERY, CHECKPOINT_EVERY))
     assert ("error", "checkpoint") in {(f.severity, f.kind) for f in check(backend).findings}
 
 

@@ -12,12 +12,15 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from lookups import Watched
 from making import damage, memory_repository, opening_of, whole_run
 
 from mfv.errors import CorruptError, StorageError
 from mfv.ids import BlobId, PackId
 from mfv.maintain.gc import plan, run
 from mfv.manifest.records import Opening
+from mfv.odb.layer import assemble
+from mfv.odb.layercache import FOLDER
 from mfv.odb.packindex import key_of, list_packs
 from mfv.odb.writer import Writer
 from mfv.repo.archive import key_of as entry_key
@@ -72,6 +75,27 @@ def test_a_repository_of_runs_alone_has_nothing_to_delete(backend_repository: Re
     run(backend_repository, planned, grace=NOW)
     assert packs(backend_repository) == before
     assert list_entries(backend_repository.backend) == entries
+
+
+def test_a_lookup_cache_that_denies_what_is_there_dooms_nothing(
+    backend_repository: Repository,
+) -> None:
+    backend = backend_repository.backend
+    liar = assemble([(pack, 0) for pack in packs(backend_repository)], 8, bytes(4 * 257), b"", b"")
+    backend.put(f"{FOLDER}0123456789abcdef", [liar.data])
+    fresh = Repository(backend, writer="ana@host")
+    assert fresh.database.index.find(BlobId.of(payload(0))) == []
+    planned = plan(fresh, grace=NOW)
+    assert (planned.doomed, planned.kept) == ((), len(packs(fresh)))
+
+
+def test_what_is_to_be_deleted_is_told_by_the_packs_themselves_and_never_by_the_cache() -> None:
+    made = memory_repository()
+    whole_run(made, {"data": payload(0)})
+    watched = Watched(made.backend)
+    plan(memory_repository(watched), grace=NOW)
+    assert watched.read[FOLDER] == 0
+    assert watched.read["packs/"] > 0
 
 
 def test_what_nothing_leads_to_is_condemned_and_then_deleted(

@@ -152,6 +152,22 @@ def test_the_same_values_again_add_only_records() -> None:
     assert size() - before < 5000
 
 
+def test_the_last_tasks_and_the_seal_are_one_entry_and_one_pack() -> None:
+    repository = memory_repository()
+    run = open_run(repository)
+    run.commit([finished(repository.database, run, 1, {"x": "y" * 5000})])
+    entries, packs = list_entries(repository.backend), list(list_packs(repository.backend))
+    last = finished(repository.database, run, 2, {"z": "y" * 6000}, step="end")
+    run.seal("ok", ended=MOMENT, finished=[last])
+    assert len(list_entries(repository.backend)) == len(entries) + 1
+    assert len(list(list_packs(repository.backend))) == len(packs) + 1
+    assert sorted(run.refs) == [1, 2]
+    again = Repository(repository.backend)
+    sealed = find(again, 1)
+    assert [ref.id for ref in again.tasks(sealed)] == [1, 2]
+    assert again.task(again.tasks(sealed)[1]).step == "end"
+
+
 def test_a_run_is_sealed_once() -> None:
     repository = memory_repository()
     run = open_run(repository)

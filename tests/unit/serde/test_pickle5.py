@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from mfv.errors import CorruptError, UnpicklableError
 from mfv.serde.frame import Item, item_of
-from mfv.serde.pickle5 import OUT_OF_BAND_FROM, LoadError, dump, load
+from mfv.serde.lending import OUT_OF_BAND_FROM
+from mfv.serde.pickle5 import LoadError, dump, load
 
 plain = st.recursive(
     st.none()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+import tracemalloc
 import warnings
 from typing import Any
 
 import numpy
 import pandas
+import polars
+import pyarrow
 import pytest
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
 from mfv.serde.summary import brief, summarize, type_name
 
@@ -176,3 +183,102 @@ def test_brief_is_one_phrase() -> None:
     assert len(brief("x" * 500)) <= 60
     assert brief(object()) == "object"
     assert brief({1: 2}) == "dict[1]"
+
+
+def test_a_pyarrow_table_tells_its_columns_rows_and_gaps() -> None:
+    table = pyarrow.table({"a": [1, None, 3], "b": ["x", None, None]})
+    for value in (table, table.to_batches()[0]):
+        facts = summarize(value)
+        assert facts.shape == (3, 2)
+        assert facts.columns == (("a", "int64"), ("b", "string"))
+        assert facts.nulls == 3
+    facts = summarize(table["b"])
+    assert (facts.shape, facts.dtype, facts.nulls) == ((3,), "string", 2)
+    assert summarize(pyarrow.array([1, 2])).dtype == "int64"
+
+
+def test_a_polars_table_tells_its_columns_rows_and_gaps() -> None:
+    table = polars.DataFrame({"a": [1, None, 3], "b": ["x", None, None]})
+    facts = summarize(table)
+    assert facts.shape == (3, 2)
+    assert facts.columns == (("a", "Int64"), ("b", "String"))
+    assert facts.nulls == 3
+    facts = summarize(table["a"])
+    assert (facts.text, facts.shape, facts.dtype, facts.nulls) == ("Series 'a'", (3,), "Int64", 1)
+
+
+def test_a_query_is_not_run_to_be_told() -> None:
+    def never(_: Any) -> Any:
+        raise AssertionError
+
+    lazy = polars.DataFrame({"a": [1]}).lazy().map_batches(never)
+    assert summarize(lazy).text == "a query"
+
+
+def test_pandas_with_text_of_arrow_and_nullable_numbers_is_told() -> None:
+    table = pandas.DataFrame({"w": pandas.array(["a", None], "str"), "n": pandas.array([1, None])})
+    facts = summarize(table)
+    assert facts.columns == (("w", "str"), ("n", "Int64"))
+    assert facts.nulls == 2
+
+
+@pytest.mark.parametrize("make", [scipy.sparse.csr_matrix, scipy.sparse.coo_array])
+def test_a_sparse_matrix_tells_shape_dtype_and_what_is_stored(make: Any) -> None:
+    facts = summarize(make(numpy.eye(30, dtype="f4")))
+    assert (facts.shape, facts.dtype) == ((30, 30), "float32")
+    assert facts.text == f"{make(numpy.eye(2)).format}, 30 stored"
+
+
+def test_a_model_tells_its_parameters() -> None:
+    assert summarize(LogisticRegression(C=0.5)).text == "LogisticRegression(C=0.5)"
+
+
+def test_parts_of_a_dict_are_told_by_type_and_shape() -> None:
+    value = {
+        "array": numpy.zeros((2, 3), "f4"),
+        "pandas": pandas.DataFrame({"a": [1]}),
+        "polars": polars.DataFrame({"a": [1], "b": [2]}),
+        "pyarrow": pyarrow.table({"a": [1, 2]}),
+    }
+    assert summarize(value).columns == (
+        ("array", "float32[2, 3]"),
+        ("pandas", "pandas.DataFrame[1, 1]"),
+        ("polars", "polars.dataframe.frame.DataFrame[1, 2]"),
+        ("pyarrow", "pyarrow.lib.Table[2, 1]"),
+    )
+
+
+def test_telling_imports_no_library() -> None:
+    code = """
+import sys
+from mfv.serde.summary import summarize
+summarize({"a": [1, b"x"], "b": object()})
+print({"numpy", "pandas", "torch", "pyarrow", "polars", "scipy"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("make", [bytes, bytearray])
+def test_long_bytes_within_a_value_are_not_copied_to_be_told(make: Any) -> None:
+    value = {"raw": make(16 << 20), "list": [make(16 << 20)]}
+    tracemalloc.start()
+    facts = summarize(value)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert facts.columns == (("raw", f"{make.__name__}[16777216]"), ("list", "list[1]"))
+    assert r"\x00..." in summarize([make(16 << 20)]).text or len(facts.text) == 160
+    assert peak < 1 << 20
+
+
+def test_a_large_array_is_not_copied_to_be_told() -> None:
+    value = numpy.ones(4 << 20)
+    value[5], value[7] = numpy.nan, 3
+    for array in (value, numpy.ma.masked_less(value, 0)):
+        tracemalloc.start()
+        facts = summarize(array)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert facts.shape == (4 << 20,)
+        assert peak < value.nbytes // 2
+    assert (summarize(value).nulls, summarize(value).high) == (1, 3.0)

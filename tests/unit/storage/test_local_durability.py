@@ -83,6 +83,32 @@ def test_create_syncs_the_file_then_links_it_then_syncs_the_folder(
     ]
 
 
+def test_a_small_value_is_overwritten_in_place_and_no_file_is_made_for_it(
+    backend: LocalBackend, trace: Trace
+) -> None:
+    backend.overwrite("tip", b"first")
+    trace.calls.clear()
+    inode = os.stat(os.path.join(backend.root, "tip")).st_ino
+    backend.overwrite("tip", b"again")
+    assert backend.get("tip") == b"again"
+    assert trace.calls == []
+    assert os.stat(os.path.join(backend.root, "tip")).st_ino == inode
+
+
+def test_a_value_of_another_size_or_with_another_name_is_replaced(backend: LocalBackend) -> None:
+    path, other = Path(backend.root, "tip"), Path(backend.root, "other")
+    backend.overwrite("tip", b"first")
+    os.link(path, other)
+    backend.overwrite("tip", b"again")
+    assert (path.read_bytes(), other.read_bytes()) == (b"again", b"first")
+    backend.overwrite("tip", b"longer than before")
+    assert path.read_bytes() == b"longer than before"
+    path.unlink()
+    path.symlink_to(other)
+    backend.overwrite("tip", b"not through")
+    assert (path.read_bytes(), other.read_bytes()) == (b"not through", b"first")
+
+
 def test_put_without_sync_syncs_nothing(backend: LocalBackend, trace: Trace) -> None:
     backend.put("log/a", [b"one"], sync=False)
     assert [name for name, _ in trace.calls if name == "fsync"] == []
