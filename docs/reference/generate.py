@@ -200,6 +200,11 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "kept_bytes": "their size together",
             "dead_inside": "bytes in kept packs that no run needs",
             "runs": "how many runs there are",
+            "repack": "null without `--repack`; else `packs`: list of `pack`, `size`, `kept` "
+            "(bytes that runs need) of the packs rewritten, with `bytes` and `kept_bytes` of them "
+            "together; `written`: list of `pack`, `size`; `deleted`: the old packs; `staying`: how "
+            "many packs are as they were; `entries`: files of the log that went into `archives` "
+            "new archives; `archived_to`: the last entry in one; `damaged`: what is, in words",
         }
     },
     "fsck": {

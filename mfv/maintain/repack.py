@@ -9,6 +9,7 @@ stores its bytes anew, as ever.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from mfv.errors import CorruptError, FormatTooNewError, NotFoundError
 from mfv.ids import BlobId, PackId
 from mfv.maintain.gc import GRACE, delete_packs
 from mfv.maintain.marks import Marks
-from mfv.maintain.survey import SMALL, survey
+from mfv.maintain.survey import SMALL, preference, survey
 from mfv.odb.pack import Record
 from mfv.odb.packindex import Location
 from mfv.odb.transfer import Transfer
@@ -64,6 +65,7 @@ class Damaged(NamedTuple):
 class Repacked(NamedTuple):
     """What a repack did."""
 
+    planned: RepackPlan  # the plan that held in the end
     condemned: tuple[bytes, ...]
     freed: int  # bytes of the packs that were deleted
     written: tuple[PackMade, ...]
@@ -92,7 +94,7 @@ def plan(repository: Repository, *, grace: float = GRACE, marks: Marks | None = 
     entry = marks.entry
     now = time.time()
     sources, staying, worth = [], 0, False
-    for one in survey(repository, marks).packs:
+    for one in survey(repository, marks):
         hollow = 2 * one.kept < one.payload
         young = one.kept == 0 and grace > 0 and now - one.modified < grace
         if not one.live or young or not (hollow or one.size < SMALL):
@@ -124,19 +126,21 @@ def run(
         except (_StaleError, CondemnedError):
             planned = plan(repository, grace=grace, marks=marks)
             continue
+        repository.database.leave(repository.log.state.condemned)
         delete_packs(repository, done.condemned)
         return done
-    return Repacked((), 0, (), ())
+    return Repacked(planned, (), 0, (), ())
 
 
 class _Rewriting:
     def __init__(self, repository: Repository, planned: RepackPlan, marks: Marks) -> None:
-        self._repository, self._marks = repository, marks
+        self._repository, self._planned, self._marks = repository, planned, marks
         self._sizes = {PackId(one.pack): one.size for one in planned.sources}  # oldest first
         self._sources = set(self._sizes)
         marks.catch_up()
-        prefer = survey(repository, marks).prefer
-        self._transfer = Transfer(repository.database, self._sources, prefer)
+        self._raise_if_stale(repository.log.state)
+        # What lies in a pack that stays need not be copied.
+        self._transfer = Transfer(repository.database, self._sources, preference(self._sources))
         self._damaged: dict[tuple[bytes, int], set[PackId]] = {}
         self._together: set[bytes] = set()  # blobs that lie in one piece in a new pack
 
@@ -168,8 +172,7 @@ class _Rewriting:
                     except CorruptError:
                         pass  # another copy may be whole
                 left.append((record.id, record.kind))
-        for one in left:
-            self._keep(*one)
+        self._keep_all(left)
 
     def _records(self, pack: PackId) -> list[Record]:
         try:
@@ -187,17 +190,23 @@ class _Rewriting:
         for record in records:
             if record.kind != BlobId.kind or record.id not in self._marks.objects:
                 continue
-            pieces = database.one_piece(Location(pack, record))
+            pieces: list[Location] = []
+            with contextlib.suppress(CorruptError):  # one is missing: told when the list is copied
+                pieces = database.one_piece(Location(pack, record))
             if pieces and pieces[0].pack == pack and record.id not in self._together:
                 self._together.add(record.id)
                 found.update(piece.record.offset for piece in pieces)
         return found
 
-    def _keep(self, object_id: bytes, kind: int) -> None:
-        if self._transfer.keep(object_id, kind):
-            return
-        copies = self._transfer.preferred(object_id, kind)
-        self._damaged[object_id, kind] = {copy.pack for copy in copies} & self._sources
+    def _keep_all(self, objects: list[tuple[bytes, int]]) -> None:
+        """Keeps these, and what they build on."""
+        while objects:
+            for object_id, kind in objects:
+                if not self._transfer.keep(object_id, kind):
+                    copies = self._transfer.preferred(object_id, kind)
+                    packs = {copy.pack for copy in copies} & self._sources
+                    self._damaged[object_id, kind] = packs
+            objects = self._transfer.owed()
 
     def _commit(self) -> Repacked:
         log = self._repository.log
@@ -207,6 +216,7 @@ class _Rewriting:
             condemned = self._sources.difference(*self._damaged.values())
             body = Repack(tuple(sorted(map(bytes, condemned))), packs)
             if not condemned:
+                self._raise_if_stale(self._repository.state)
                 return self._result(body)
 
             def build(state: State, body: Repack = body) -> Repack:
@@ -217,21 +227,24 @@ class _Rewriting:
                 log.append(build, receipts=written, relied=self._transfer.relied)
                 return self._result(body)
             except _MoreError as error:
-                for one in error.objects:
-                    self._keep(*one)
+                self._keep_all(error.objects)
 
     def _look_at_what_came(self, state: State) -> None:
         """Marks the entries since; raises _MoreError if they need more of the old packs."""
         if state.number == self._marks.entry:
             return
         self._raise_if_stale(state)
-        entries = list(self._repository.log.read(self._marks.entry + 1, state.number))
-        more = []
-        for object_id in self._marks.add(entries):
-            for copy in self._repository.database.index.find(object_id):
-                one = (object_id, copy.record.kind)
-                if copy.pack in self._sources and not self._transfer.is_safe(*one):
-                    more.append(one)
+        try:
+            new = self._marks.add(self._repository.log.read(self._marks.entry + 1, state.number))
+        except CorruptError:
+            # Another repack may have moved it at this moment. Marking anew tells, or fails as well.
+            raise _StaleError from None
+        more = [
+            (copy.record.id, copy.record.kind)
+            for object_id in new
+            for copy in self._repository.database.index.find(object_id)
+            if copy.pack in self._sources and not self._transfer.is_safe(copy)
+        ]
         if more:
             raise _MoreError(more)
 
@@ -245,4 +258,4 @@ class _Rewriting:
             for (object_id, _), packs in self._damaged.items()
         ]
         freed = sum(self._sizes[PackId(pack)] for pack in body.condemned)
-        return Repacked(body.condemned, freed, body.packs, tuple(damaged))
+        return Repacked(self._planned, body.condemned, freed, body.packs, tuple(damaged))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from mfv.errors import NotFoundError
@@ -11,6 +12,7 @@ from mfv.maintain.marks import Marks
 from mfv.odb.codec import Codec
 from mfv.odb.packindex import Location, key_of, list_packs
 from mfv.repo.repository import Repository
+from mfv.storage.base import Stat
 
 # Two packs of less than this are made one. A pack that was made of others is soon larger, and is
 # not copied again while runs come and go.
@@ -28,32 +30,25 @@ class PackFacts(NamedTuple):
     live: bool  # whether any copy of anything needed lies in it
 
 
-class Survey(NamedTuple):
-    """All packs that are not condemned, oldest first."""
-
-    packs: list[PackFacts]
-    prefer: Callable[[Location], tuple[int, bool, bytes]]  # sorts copies, the one that counts first
+# Sorts the copies of an object: the one that counts comes first.
+Prefer = Callable[[Location], tuple[int, bool, bytes]]
 
 
-def survey(repository: Repository, marks: Marks) -> Survey:
-    """How all packs stand that were there when `marks` caught up.
+def preference(small: Container[PackId]) -> Prefer:
+    """Of several copies the least deep counts, so that whatever builds on it still can.
 
-    Of several copies the least deep counts, so that whatever builds on it still can; among
-    those, one that lies in a large pack, which is not to be copied.
+    Among those, one that lies in none of the `small` packs, and so need not be copied.
     """
-    backend, condemned = repository.backend, repository.log.state.condemned
-    stats = {}
-    for pack in list_packs(backend):
-        if pack not in condemned:
-            try:
-                stats[pack] = backend.stat(key_of(pack))
-            except NotFoundError:
-                continue  # another gc was here
-    small = {pack for pack, stat in stats.items() if stat.size < SMALL}
+    return lambda copy: (copy.record.depth, copy.pack in small, copy.pack)
 
-    def prefer(location: Location) -> tuple[int, bool, bytes]:
-        return location.record.depth, location.pack in small, location.pack
 
+def survey(repository: Repository, marks: Marks) -> list[PackFacts]:
+    """How all packs stand that are not condemned and were there when `marks` caught up.
+
+    The oldest comes first.
+    """
+    stats = _stats(repository)
+    prefer = preference({pack for pack, stat in stats.items() if stat.size < SMALL})
     counts: dict[tuple[bytes, int], Location] = {}
     ranges: dict[PackId, dict[tuple[int, bytes], int]] = {pack: {} for pack in stats}
     live: set[PackId] = set()
@@ -82,7 +77,17 @@ def survey(repository: Repository, marks: Marks) -> Survey:
         )
         for pack, stat in stats.items()
     ]
-    return Survey(sorted(packs, key=lambda one: (one.modified, one.pack)), prefer)
+    return sorted(packs, key=lambda one: (one.modified, one.pack))
+
+
+def _stats(repository: Repository) -> dict[PackId, Stat]:
+    backend, condemned = repository.backend, repository.log.state.condemned
+    stats = {}
+    for pack in list_packs(backend):
+        if pack not in condemned:
+            with contextlib.suppress(NotFoundError):  # another gc was here
+                stats[pack] = backend.stat(key_of(pack))
+    return stats
 
 
 def range_of(location: Location) -> tuple[int, bytes]:

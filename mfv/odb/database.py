@@ -161,13 +161,19 @@ class Database:
             for pack, record in copies:
                 if record.codec == Codec.GROUP and (pack, record.offset) not in groups:
                     groups.add((pack, record.offset))
-                    waiting += delta.parse(self._stored(Location(pack, record))).base
+                    waiting += self.base_of(Location(pack, record))
 
-    def leave(self, condemned: set[PackId]) -> None:
+    def base_of(self, location: Location) -> list[ChunkId]:
+        """The chunks that the group at `location` builds on; none where there is no group."""
+        if location.record.codec != Codec.GROUP:
+            return []
+        return delta.parse(self._stored(location)).base
+
+    def leave(self, condemned: set[bytes]) -> None:
         """Drops what is known of packs that were condemned; what a repack moved is found anew."""
         if len(condemned) != self._left:  # none ever comes off again
             self._left = len(condemned)
-            self.index.forget(condemned)
+            self.index.forget(map(PackId, condemned))
 
     def read_stored(self, pack: PackId, records: Sequence[Record]) -> Buffer:
         """The stored bytes of `records`, all objects of one range, each verified from these bytes.

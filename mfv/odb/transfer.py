@@ -5,8 +5,10 @@ Nothing is compressed anew: a range of stored bytes is checked and copied, with 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import islice, takewhile
 from typing import Any
 
 from mfv.errors import CorruptError, FormatTooNewError
@@ -22,8 +24,6 @@ from mfv.storage.base import Backend, Buffer
 FULL = 256 << 20  # bytes
 _STREAM_FROM = 8 << 20  # bytes; beyond, a pack is written while it grows
 _HANDING = 1 << 20  # bytes handed over at a time, at least
-# Smaller raw chunks need no alignment: nothing maps them.
-_ALIGN_FROM = 4096  # bytes
 
 
 class Transfer:
@@ -36,7 +36,8 @@ class Transfer:
         self._database, self._sources, self._prefer = database, sources, prefer
         self._out = _Out(database)
         self._copied: set[tuple[PackId, int, bytes]] = set()
-        self._safe: set[tuple[bytes, int]] = set()
+        self._safe: dict[tuple[bytes, int], int] = {}  # by id and kind: the depth
+        self._owed: set[bytes] = set()
         self._before = (PackId(bytes(16)), 0)  # pack and offset where the last range ended
         self.ranges = lru_cache(32)(self._ranges)
         self.relied: set[PackId] = set()  # packs that stay, for what needs no copy
@@ -46,30 +47,38 @@ class Transfer:
         copies = self._database.index.find(object_id)
         return sorted((copy for copy in copies if copy.record.kind == kind), key=self._prefer)
 
-    def is_safe(self, object_id: bytes, kind: int) -> bool:
-        """Whether a whole copy of the object lies outside of the sources."""
-        return (object_id, kind) in self._safe
+    def is_safe(self, copy: Location) -> bool:
+        """Whether a copy of the object, and one no deeper, lies outside of the sources."""
+        record = copy.record
+        depth = self._safe.get((record.id, record.kind))
+        return depth is not None and depth <= record.depth
+
+    def owed(self) -> list[tuple[bytes, int]]:
+        """What else is to be kept, by id and kind: groups that were kept build on it."""
+        owed, self._owed = self._owed, set()
+        return [(chunk, ChunkId.kind) for chunk in owed]
 
     def keep(self, object_id: bytes, kind: int) -> bool:
-        """Sees to it that a whole copy lies outside of the sources; False if none is whole.
+        """Sees to it that the least deep copy that is whole lies outside of the sources.
 
-        Copies that are no chunk and such that are count as different objects, though they have
-        one id: a list of chunks is of no use to whoever needs the chunk.
+        False if none is whole. Copies that are no chunk and such that are count as different
+        objects, though they have one id: a list of chunks is of no use to who needs the chunk.
         """
-        if (object_id, kind) in self._safe:
-            return True
         for copy in self.preferred(object_id, kind):
+            if self.is_safe(copy):
+                return True
             try:
                 if copy.pack in self._sources:
                     self.copy(copy)
                 else:
                     self._database.verify(copy)
+                    self._owe(copy)
                     self.relied.add(copy.pack)
             except FormatTooNewError:
                 raise  # nothing can be said of what cannot be read here
             except CorruptError:
                 continue
-            self._safe.add((object_id, kind))
+            self._note(copy.record)
             return True
         return False
 
@@ -87,20 +96,35 @@ class Transfer:
             records = self._group(pack, record.offset)
         stored = self._database.read_stored(pack, records)
         members = [_member(each) for each in records]
+        self._owe(location)
         follows = self._before == (pack, record.offset)
         self._out.add(members, record, stored, follows=follows)
         self._before = (pack, record.offset + record.stored)
         self._copied.add((pack, record.offset, one))
-        self._safe.update((each.id, each.kind) for each in records)
+        for each in records:
+            self._note(each)
 
     def flush(self) -> list[Receipt]:
-        """Writes what was copied; returns the new packs so far, durable by then."""
+        """Writes what was copied; returns the new packs so far, durable by then.
+
+        They are not made known: whoever looks for what they hold finds them.
+        """
         self._before = (PackId(bytes(16)), 0)
         return self._out.flush()
 
     def abandon(self) -> None:
         """Drops what is not in a pack yet, and ends all threads."""
         self._out.abandon()
+
+    def _note(self, record: Record) -> None:
+        key = (record.id, record.kind)
+        self._safe[key] = min(record.depth, self._safe.get(key, record.depth))
+
+    def _owe(self, copy: Location) -> None:
+        """Has what a group builds on kept too, should any of it lie in the sources."""
+        for chunk in self._database.base_of(copy):
+            if any(other.pack in self._sources for other in self._database.index.find(chunk)):
+                self._owed.add(bytes(chunk))
 
     def _ranges(self, pack: PackId) -> list[Record]:
         """The records of a pack as they lie; NotFoundError if it is gone."""
@@ -109,9 +133,10 @@ class Transfer:
 
     def _group(self, pack: PackId, offset: int) -> list[Record]:
         """The records of all members of one group, in order."""
-        records = [
-            one for one in self.ranges(pack) if one.offset == offset and one.codec == Codec.GROUP
-        ]
+        all_records = self.ranges(pack)
+        start = bisect_left(all_records, offset, key=lambda one: one.offset)
+        here = takewhile(lambda one: one.offset == offset, islice(all_records, start, None))
+        records = [one for one in here if one.codec == Codec.GROUP]
         end = 0
         for one in records:
             alike = (one.stored, one.depth) == (records[0].stored, records[0].depth)
@@ -137,7 +162,8 @@ class _Out:
         if not follows and self._builder.size > FULL:
             self._write()
         raw = record.codec == Codec.RAW and record.kind == ChunkId.kind
-        align = raw and record.offset % ALIGNMENT == 0 and record.stored >= _ALIGN_FROM
+        # As it was. What follows one that is aligned stays behind it without a gap.
+        align = raw and record.offset % ALIGNMENT == 0
         self._builder.add(members, record.codec, stored, record.depth, align=align)
         if self._builder.size > _STREAM_FROM and self._builder.waiting > _HANDING:
             if self._stream is None:
@@ -167,7 +193,6 @@ class _Out:
             stream, self._stream = self._stream, None
             stream.hand(parts)
             stream.close()
-        self._database.index.add(receipt.pack, self._builder.records)
         self._receipts.append(receipt)
         self._builder = PackBuilder()
 

@@ -123,14 +123,15 @@ class PackIndex:
         # Last, so that another thread never takes a pack for read that is not.
         self._added.add(pack)
 
-    def forget(self, gone: Collection[PackId]) -> None:
+    def forget(self, gone: Iterable[PackId]) -> None:
         """Drops what was known of packs that must not be relied on any more, for good.
 
         What a repack moved out of them is found where it lies now.
         """
-        with self._lock:
-            if not self._gone.issuperset(gone):
-                self._gone |= set(gone)
+        new = set(gone) - self._gone
+        if new:
+            with self._lock:
+                self._gone |= new
                 self._complete = False
 
     def __iter__(self) -> Iterator[Location]:

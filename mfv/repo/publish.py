@@ -38,9 +38,9 @@ def publish(
     foreign = {receipt.pack for receipt in receipts} | set(relied)
     while True:
         # The log's own set, which may have grown long: not copied for every commit.
-        condemned = cast("set[PackId]", log.state.condemned)
+        condemned = log.state.condemned
         database.leave(condemned)
-        writer = Writer(database, avoid=condemned)
+        writer = Writer(database, avoid=cast("set[PackId]", condemned))
         try:
             build = fill(writer)
             outcome = writer.flush()
