@@ -140,7 +140,7 @@ class _Rewriting:
         marks.catch_up()
         self._raise_if_stale(repository.log.state)
         # What lies in a pack that stays need not be copied.
-        self._transfer = Transfer(repository.database, self._sources, preference(self._sources))
+        self._transfer = Transfer(repository.database, self._sources, preference(self._sources, {}))
         self._damaged: dict[tuple[bytes, int], set[PackId]] = {}
         self._together: set[bytes] = set()  # blobs that lie in one piece in a new pack
 

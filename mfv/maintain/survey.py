@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import NamedTuple
 
 from mfv.errors import NotFoundError
@@ -31,15 +31,22 @@ class PackFacts(NamedTuple):
 
 
 # Sorts the copies of an object: the one that counts comes first.
-Prefer = Callable[[Location], tuple[int, bool, bytes]]
+Prefer = Callable[[Location], tuple[int, bool, float, bytes]]
 
 
-def preference(small: Container[PackId]) -> Prefer:
+def preference(small: Container[PackId], ages: Mapping[PackId, Stat]) -> Prefer:
     """Of several copies the least deep counts, so that whatever builds on it still can.
 
-    Among those, one that lies in none of the `small` packs, and so need not be copied.
+    Among those, one that lies in none of the `small` packs, and so need not be copied; then that
+    in the oldest pack, so that none is needed that a writer may be about to name.
     """
-    return lambda copy: (copy.record.depth, copy.pack in small, copy.pack)
+
+    def prefer(copy: Location) -> tuple[int, bool, float, bytes]:
+        pack = copy.pack
+        modified = ages[pack].modified if pack in ages else 0.0
+        return copy.record.depth, pack in small, modified, pack
+
+    return prefer
 
 
 def survey(repository: Repository, marks: Marks) -> list[PackFacts]:
@@ -48,7 +55,7 @@ def survey(repository: Repository, marks: Marks) -> list[PackFacts]:
     The oldest comes first.
     """
     stats = _stats(repository)
-    prefer = preference({pack for pack, stat in stats.items() if stat.size < SMALL})
+    prefer = preference({pack for pack, stat in stats.items() if stat.size < SMALL}, stats)
     counts: dict[tuple[bytes, int], Location] = {}
     ranges: dict[PackId, dict[tuple[int, bytes], int]] = {pack: {} for pack in stats}
     live: set[PackId] = set()
