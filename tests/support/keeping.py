@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 from making import finished, memory_repository, opening_of
@@ -14,6 +15,7 @@ from mfv.odb.aligner import Older
 from mfv.odb.packindex import list_packs
 from mfv.odb.writer import Writer
 from mfv.repo.artifacts import load
+from mfv.repo.log import CondemnedError
 from mfv.repo.recorder import RunRecorder
 from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
@@ -30,10 +32,19 @@ def payload(number: int, size: int = 2000) -> bytes:
 def record(repository: Repository, number: int) -> str:
     """A sealed run of three packs that holds `payload(number)` as its code and as a value."""
     run = open_run_of(repository, payload(number))
-    run.commit([finished(repository.database, run, 1, {"data": payload(number), "n": number})])
-    run.commit([finished(repository.database, run, 2, {"more": payload(-number)})])
+    commit(repository, run, 1, {"data": payload(number), "n": number})
+    commit(repository, run, 2, {"more": payload(-number)})
     run.seal("ok", ended=1)
     return run.name
+
+
+def commit(repository: Repository, run: RunRecorder, task: int, values: dict[str, object]) -> None:
+    """A task that left `values`; saved anew where what it built on was condemned meanwhile."""
+    while True:
+        with contextlib.suppress(CondemnedError):
+            run.commit([finished(repository.database, run, task, values)])
+            return
+        repository.database.leave(repository.state.condemned)
 
 
 def open_run_of(repository: Repository, script: bytes, *older: bytes) -> RunRecorder:
