@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from interleave import Actor, play
 from keeping import (
     NOW,
+    add_pack,
     assert_holds,
     assert_well,
     assert_whole,
@@ -23,7 +24,6 @@ from keeping import (
 from making import memory_repository
 
 from mfv.maintain import gc, logarchive, repack
-from mfv.odb.writer import Writer
 from mfv.repo import archive
 from mfv.repo.archive import list_archives, list_entries, read_log
 from mfv.repo.log import TIP, decode_entry
@@ -48,19 +48,12 @@ def copy_of(backend: Backend) -> MemoryBackend:
 
 
 def littered() -> tuple[Backend, dict[str, int]]:
-    """Runs, objects in several copies, and what no run needs."""
+    """Runs, objects in several copies, and what no run needs, alone and beside what runs need."""
     backend, expected = filled(3)
-    for numbers in ((7, 8), (9,)):
-        leave(backend, *numbers)
+    add_pack(backend, payload(1), payload(7), payload(-7))
+    add_pack(backend, payload(8), payload(2), payload(-8))
+    add_pack(backend, payload(9))
     return backend, expected
-
-
-def leave(backend: Backend, *numbers: int) -> None:
-    """Writes a pack as a command does that dies before its log entry."""
-    writer = Writer(Repository(backend).database)
-    for number in numbers:
-        writer.add_blob(payload(number))
-    writer.flush()
 
 
 def assert_one_chain(backend: Backend) -> int:

@@ -7,12 +7,14 @@ import random
 
 from making import finished, memory_repository, opening_of
 
-from mfv.ids import BlobId
+from mfv.ids import BlobId, ChunkId, PackId
 from mfv.maintain import gc, logarchive, repack
 from mfv.maintain.fsck import fsck
 from mfv.manifest.records import Opening
 from mfv.odb.aligner import Older
-from mfv.odb.packindex import list_packs
+from mfv.odb.codec import Codec
+from mfv.odb.pack import Member, PackBuilder
+from mfv.odb.packindex import key_of, list_packs
 from mfv.odb.writer import Writer
 from mfv.repo.artifacts import load
 from mfv.repo.log import CondemnedError
@@ -86,6 +88,16 @@ def assert_holds(repository: Repository, view: RunView, number: int) -> None:
         for artifact in task.artifacts
     }
     assert values == {"data": payload(number), "n": number, "more": payload(-number)}
+
+
+def add_pack(backend: Backend, *blobs: bytes) -> PackId:
+    """A pack of `blobs`, whatever is stored already."""
+    builder = PackBuilder()
+    for blob in blobs:
+        builder.add([Member(ChunkId.of(blob), ChunkId.kind, len(blob))], Codec.RAW, blob)
+    parts, receipt = builder.finish()
+    backend.put(key_of(receipt.pack), parts)
+    return receipt.pack
 
 
 def assert_well(backend: Backend) -> None:

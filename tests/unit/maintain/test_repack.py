@@ -7,11 +7,13 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keeping import (
     NOW,
+    add_pack,
     assert_well,
     assert_whole,
     count_packs,
@@ -34,7 +36,7 @@ from mfv.odb.pack import Member, PackBuilder
 from mfv.odb.packindex import Location, key_of, list_packs, read_index
 from mfv.odb.ranges import in_one_piece
 from mfv.odb.writer import Writer
-from mfv.repo.entries import Repack
+from mfv.repo.entries import Condemn, Repack
 from mfv.repo.recorder import RunRecorder
 from mfv.repo.repository import Repository
 from mfv.storage.base import Backend
@@ -48,16 +50,6 @@ def store(backend: Backend, *blobs: bytes) -> PackId:
     for blob in blobs:
         writer.add_blob(blob)
     (receipt,) = writer.flush().receipts
-    return receipt.pack
-
-
-def add_pack(backend: Backend, *blobs: bytes) -> PackId:
-    """A pack of `blobs`, whatever is stored already."""
-    builder = PackBuilder()
-    for blob in blobs:
-        builder.add([Member(ChunkId.of(blob), ChunkId.kind, len(blob))], Codec.RAW, blob)
-    parts, receipt = builder.finish()
-    backend.put(key_of(receipt.pack), parts)
     return receipt.pack
 
 
@@ -401,7 +393,7 @@ class Busy:
 def test_it_ends_beside_a_writer_that_commits_before_each_of_its_attempts() -> None:
     backend, expected = filled(4)
     for number in range(20, 26):
-        store(backend, payload(number), payload(1))
+        add_pack(backend, payload(number), payload(1))
     repository = memory_repository(backend)
     planned = plan(repository, grace=NOW)
 
@@ -414,6 +406,35 @@ def test_it_ends_beside_a_writer_that_commits_before_each_of_its_attempts() -> N
     assert busy.calls == 5
     assert done.planned == planned, "what came was looked at; nothing was planned or copied anew"
     assert set(done.condemned) == {one.pack for one in planned.sources}
+    assert_whole(backend, expected)
+    assert_well(backend)
+
+
+def test_a_pack_that_stays_and_is_condemned_meanwhile_is_not_relied_on() -> None:
+    backend, expected = filled(2)
+    do(backend)
+    (stays,) = list_packs(backend)
+    for number in (1, 2):
+        add_pack(backend, payload(number), os.urandom(5000))
+    repository = memory_repository(backend)
+    planned = plan(repository, grace=NOW)
+    sources = tuple(one for one in planned.sources if one.pack != stays)
+    kept = backend.get(key_of(stays))
+
+    def condemn(_: int) -> None:
+        # As another repack does, which has copied everything else of it.
+        for one in read_index(backend, stays):
+            if one.id not in (BlobId.of(payload(1)), BlobId.of(payload(2))):
+                stored = kept[one.offset : one.offset + one.stored]
+                builder = PackBuilder()
+                builder.add([Member(ChunkId(one.id), one.kind, one.size)], one.codec, stored)
+                parts, receipt = builder.finish()
+                backend.put(key_of(receipt.pack), parts)
+        memory_repository(backend).log.append(lambda _: Condemn((bytes(stays),)))
+        backend.delete(key_of(stays))
+
+    Busy(repository, condemn, 1)
+    run(repository, msgspec.structs.replace(planned, sources=sources), grace=NOW)
     assert_whole(backend, expected)
     assert_well(backend)
 
