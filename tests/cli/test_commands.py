@@ -241,6 +241,29 @@ def test_gc_and_fsck_find_nothing_to_do_in_a_whole_repository(copy: Path) -> Non
     assert fine(copy, "fsck").out.endswith("all is well\n")
 
 
+def test_gc_repack_says_what_it_would_do_and_does_it(copy: Path) -> None:
+    packs = len(list((copy / ".mfv" / "packs").iterdir()))
+    assert "would rewrite" in fine(copy, "gc", "--repack", "-n").out
+    facts = fine(copy, "gc", "--repack", "--dry-run", "--json").json
+    assert set(facts) == GC_KEYS
+    planned = facts["repack"]
+    assert (len(planned["packs"]), planned["written"], planned["deleted"]) == (packs, [], [])
+    assert len(list((copy / ".mfv" / "packs").iterdir())) == packs
+    done = fine(copy, "gc", "--repack", "--json").json["repack"]
+    assert set(done) == set(planned)
+    assert (done["packs"], done["kept_bytes"]) == (planned["packs"], planned["kept_bytes"])
+    assert sorted(done["deleted"]) == sorted(one["pack"] for one in planned["packs"])
+    (written,) = done["written"]
+    assert [path.name for path in (copy / ".mfv" / "packs").iterdir()] == [
+        f"{written['pack']}.pack"
+    ]
+    assert (done["damaged"], done["staying"]) == ([], 0)
+    assert fine(copy, "gc", "--json").json["repack"] is None
+    assert "rewrote 0 packs as 0" in fine(copy, "gc", "--repack").out
+    assert fine(copy, "fsck", "--data").out.endswith("all is well\n")
+    assert len(fine(copy, "log", "--json").lines) == 3
+
+
 def test_init_makes_a_repository_once(tmp_path: Path) -> None:
     first = fine(tmp_path, "init", "--json").json
     assert set(first) == INIT_KEYS

@@ -32,9 +32,10 @@ READERS = [
     "fsck",
     "fsck --data",
     "gc --dry-run",
+    "gc --repack --dry-run",
     "logs TrainFlow/2",
 ]
-WRITERS = ["tag best", "gc", "run train.py"]
+WRITERS = ["tag best", "gc", "gc --repack", "run train.py"]
 
 
 def opened(project: Path) -> Repository:
@@ -147,6 +148,21 @@ def test_gc_deletes_nothing_where_a_record_cannot_be_read(copy: Path) -> None:
     ended = mfv_command(copy, "gc", "--prune", "now")
     assert ended.status == CORRUPT
     assert contents(copy / ".mfv") == before
+
+
+def test_gc_repack_tells_what_is_damaged_keeps_it_and_rewrites_the_rest(copy: Path) -> None:
+    damage_artifact(copy, "TrainFlow/1/pick/model")
+    before = {path.name for path in (copy / ".mfv" / "packs").iterdir()}
+    ended = mfv_command(copy, "gc", "--repack")
+    assert ended.status == CORRUPT
+    assert "damaged: " in ended.out
+    assert "has no whole copy; 1 pack kept as is" in ended.out
+    after = {path.name for path in (copy / ".mfv" / "packs").iterdir()}
+    assert len(after & before) == len(after - before) == 1
+    told = mfv_command(copy, "gc", "--repack", "--json")
+    assert told.status == CORRUPT
+    assert len(told.json["repack"]["damaged"]) == 1
+    assert mfv_command(copy, "cat", "--raw", "TrainFlow/2/pick/model").status == 0
 
 
 @pytest.mark.parametrize("line", READERS + WRITERS)

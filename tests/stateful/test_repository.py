@@ -15,9 +15,11 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from making import MOMENT, finished, memory_repository, open_run
+from keeping import commit, count_packs, maintain
+from making import MOMENT, memory_repository, open_run
 
-from mfv.repo.archive import list_entries
+from mfv.repo import archive
+from mfv.repo.archive import read_log
 from mfv.repo.artifacts import load
 from mfv.repo.log import TIP, Log
 from mfv.repo.names import RunState
@@ -46,10 +48,15 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._sizes = archive.SIZES
+        archive.SIZES = (2, 4, 8, 16)  # type: ignore[assignment]
         self.backend = MemoryBackend()
         self.repository = memory_repository(self.backend)
         self.expected: dict[tuple[str, int], Expected] = {}
         self.sealed: dict[tuple[str, int], Any] = {}
+
+    def teardown(self) -> None:
+        archive.SIZES = self._sizes
 
     @initialize(target=runs, flow=flows)
     def begin(self, flow: str) -> RunRecorder:
@@ -66,11 +73,10 @@ class Life(RuleBasedStateMachine):
         return run
 
     @rule(run=runs, batch=st.lists(values, min_size=1, max_size=3))
-    def commit(self, run: RunRecorder, batch: list[dict[str, Any]]) -> None:
+    def commit_tasks(self, run: RunRecorder, batch: list[dict[str, Any]]) -> None:
         known = self.expected[run.flow, run.number].tasks
         numbered = {len(known) + place: one for place, one in enumerate(batch, 1)}
-        database = self.repository.database
-        run.commit([finished(database, run, task, one) for task, one in numbered.items()])
+        commit(self.repository, run, numbered)
         known.update(numbered)
 
     @rule(run=consumes(runs), status=st.sampled_from(["ok", "failed", "interrupted"]))
@@ -93,6 +99,12 @@ class Life(RuleBasedStateMachine):
         self.expected[key].tags.remove(tag)
 
     @rule()
+    def keep_in_order(self) -> None:
+        """`mfv gc --repack` by another process; those that were open go on."""
+        maintain(self.backend)
+        assert count_packs(self.backend) == 1
+
+    @rule()
     def reopen(self) -> None:
         """Another process looks at the same bytes; open runs go on in the old one."""
         self.repository = Repository(self.backend, writer="eva@elsewhere")
@@ -108,7 +120,8 @@ class Life(RuleBasedStateMachine):
         assert {(run.flow, run.number) for run in state} == set(self.expected)
         for numbers in state.runs.values():
             assert sorted(numbers) == list(range(1, len(numbers) + 1))
-        assert list_entries(self.backend) == list(range(1, state.number + 1))
+        entries = [number for number, _ in read_log(self.backend)]
+        assert entries == list(range(1, state.number + 1))
 
     @invariant()
     def status_and_tags_are_those_expected(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections.abc import Mapping
 
 from making import finished, memory_repository, opening_of
 
@@ -34,17 +35,20 @@ def payload(number: int, size: int = 2000) -> bytes:
 def record(repository: Repository, number: int) -> str:
     """A sealed run of three packs that holds `payload(number)` as its code and as a value."""
     run = open_run_of(repository, payload(number))
-    commit(repository, run, 1, {"data": payload(number), "n": number})
-    commit(repository, run, 2, {"more": payload(-number)})
+    commit(repository, run, {1: {"data": payload(number), "n": number}})
+    commit(repository, run, {2: {"more": payload(-number)}})
     run.seal("ok", ended=1)
     return run.name
 
 
-def commit(repository: Repository, run: RunRecorder, task: int, values: dict[str, object]) -> None:
-    """A task that left `values`; saved anew where what it built on was condemned meanwhile."""
+def commit(
+    repository: Repository, run: RunRecorder, tasks: Mapping[int, Mapping[str, object]]
+) -> None:
+    """Tasks with what they left; saved anew where what it built on was condemned meanwhile."""
     while True:
         with contextlib.suppress(CondemnedError):
-            run.commit([finished(repository.database, run, task, values)])
+            database = repository.database
+            run.commit([finished(database, run, task, values) for task, values in tasks.items()])
             return
         repository.database.leave(repository.state.condemned)
 
