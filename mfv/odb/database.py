@@ -30,7 +30,7 @@ _PART = 32 << 20  # bytes
 # Larger ones are read and decoded on two cores.
 _LANES_FROM = 4 << 20  # bytes
 # Enough for what reading one blob from start to end asks for again and again.
-_KEPT = 32 << 20  # bytes of groups, and as many of chunks that groups build on
+_KEPT = 16 << 20  # bytes of groups, and as many of chunks that groups build on
 
 
 class Database:
@@ -126,7 +126,9 @@ class Database:
             found.append(Old(chunk, copies[0].record.size, depth))
         return found
 
-    def read_together(self, chunks: list[ChunkId], depth: int) -> tuple[bytes, frozenset[PackId]]:
+    def read_together(
+        self, chunks: list[ChunkId], depth: int
+    ) -> tuple[bytearray, frozenset[PackId]]:
         """The verified bytes of `chunks`, joined, and the packs that they came from.
 
         Only copies less deep than `depth` are read. CorruptError where one has no whole copy.
@@ -138,7 +140,7 @@ class Database:
             packs |= read.packs
             if len(data) > delta.CREDIBLE_BASE:
                 raise CorruptError("a group builds on more than any writer puts before one")
-        return bytes(data), frozenset(packs)
+        return data, frozenset(packs)
 
     def needed_chunks(self, blob: BlobId, seen: set[bytes]) -> Iterator[ChunkId]:
         """All chunks without which some copy of `blob` cannot be read, unless in `seen`.

@@ -42,6 +42,8 @@ _LANES_FROM = 4 << 20  # bytes
 _SMALL = Plan(Codec.ZSTD)
 # Smaller blobs are not worth a look at what was there before.
 _OLDER_FROM = 64 << 10  # bytes
+# Of larger ones the lists of all chunks of several versions would take more memory than the rest.
+_OLDER_UP_TO = 4 << 30  # bytes
 
 
 A = TypeVar("A")
@@ -124,7 +126,7 @@ class Writer:
         `size`: about how many bytes will come. The id is of what was written, whatever happens to
         the source meanwhile. `older` as for `add_blob`.
         """
-        if size >= _LANES_FROM and self._begins_known(read_at):
+        if size >= _LANES_FROM and self._begins_known(read_at, size):
             # Most probably all of it is: one hash pass tells.
             blob, length = hash_all(read_at)
             if self._known(blob):
@@ -137,17 +139,20 @@ class Writer:
     ) -> tuple[BlobId, int]:
         """Stores what `read_at` gives, copied a window at a time; the id is that of the copies."""
         with Hashing() as whole:
-            pieces = from_reader(read_at, whole.take, item)
+            pieces = from_reader(read_at, whole.take, item, size=size)
             chunks = self._add_chunks(pieces, size, item, older)
             blob = whole.id()
         self._add_list(blob, chunks)
         return blob, whole.size
 
-    def _begins_known(self, read_at: ReadAt) -> bool:
+    def _begins_known(self, read_at: ReadAt, size: int) -> bool:
         """Whether the first chunk of what `read_at` gives is stored already."""
         start = memoryview(bytearray(_LANES_FROM))
         start = start[: read_at(start, 0)]
-        return any(self._where(ChunkId.of(piece)) is not None for piece in islice(cut(start), 1))
+        return any(
+            self._where(ChunkId.of(piece)) is not None
+            for piece in islice(cut(start, None, size), 1)
+        )
 
     def _add_list(self, blob: BlobId, chunks: list[ChunkId]) -> None:
         """Notes of what chunks a blob consists, unless it is one."""
@@ -185,7 +190,7 @@ class Writer:
 
     def _aligner(self, older: Older | None, size: int) -> Aligner | None:
         """What aligns a blob of `size` bytes with those of its earlier versions that are there."""
-        if older is None or self._database.fast:
+        if older is None or self._database.fast or size > _OLDER_UP_TO:
             return None
         versions, base = [], 0
         for place, blob in enumerate(older.path):
