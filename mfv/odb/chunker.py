@@ -22,7 +22,7 @@ NUMBERS_AVERAGE = 256 * 1024  # bytes
 SPREAD = 4  # the smallest piece is an average divided, the largest one multiplied by it
 # Of a huge blob the pieces are larger: what is kept of each in memory would outweigh the rest.
 _PIECES = 64 * 1024  # about so many, at most …
-_LARGEST_AVERAGE = 1 << 20  # … up to pieces of this size, in bytes
+_LARGEST_AVERAGE = 512 << 10  # … up to pieces of this size, in bytes
 
 
 @cache

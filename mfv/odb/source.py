@@ -11,7 +11,7 @@ from mfv.odb.item import Item
 from mfv.odb.pipeline import Hashing
 
 # What a reader gives at a time is held until the last of it is written.
-WINDOW = 8 << 20  # bytes
+WINDOW = 4 << 20  # bytes
 
 # Fills memory with what there is from an offset on; returns how many bytes, fewer only at the end.
 ReadAt = Callable[[memoryview, int], int]

@@ -208,7 +208,7 @@ class Writer:
             self._good.add(bytes(chunk.id))
             return False
         # From now on it is ours, also for the batches that are hashed already.
-        self._own.add(bytes(chunk.id))
+        self._own.add(chunk.id)
         return True
 
     def add_record(self, record_id: ObjectId, data: bytes) -> PackId:
