@@ -114,6 +114,48 @@ class Database:
             raise CorruptError(f"{record.id.hex()[:12]} in pack {location.pack} is damaged")
         return self._needed(location)
 
+    def needs(
+        self, location: Location, trusts: Callable[[PackId], bool]
+    ) -> frozenset[PackId] | None:
+        """All packs that the object at `location` needs, as `verify` tells them, without its data.
+
+        None unless each of them is trusted, or where one is missing or cannot be read after all.
+        """
+        needed: set[PackId] = set()
+        waiting = [location]
+        groups: set[tuple[PackId, int]] = set()
+        while waiting:
+            pack, record = waiting.pop()
+            if not trusts(pack) or not codec.can_read(record.codec):
+                return None
+            needed.add(pack)
+            ids: list[ChunkId] = []
+            try:
+                if record.kind == BlobId.kind:
+                    ids = self._recipe(Location(pack, record))
+                elif record.codec == Codec.GROUP and (pack, record.offset) not in groups:
+                    groups.add((pack, record.offset))
+                    head = self._fetch(pack, record.offset, min(record.stored, delta.HEAD_BYTES))
+                    ids = delta.parse(head).base
+            except CorruptError:
+                return None
+            depth = record.depth if record.codec == Codec.GROUP else delta.MAX_DEPTH + 1
+            for chunk in ids:
+                copy = self._trusted_copy(chunk, depth, trusts)
+                if copy is None:
+                    return None
+                waiting.append(copy)
+        return frozenset(needed)
+
+    def _trusted_copy(
+        self, chunk: ChunkId, depth: int, trusts: Callable[[PackId], bool]
+    ) -> Location | None:
+        for copy in self.index.find(chunk):
+            record = copy.record
+            if record.kind == ChunkId.kind and record.depth < depth and trusts(copy.pack):
+                return copy
+        return None
+
     def version(self, blob: BlobId) -> list[Old]:
         """The chunks of a blob, as a later version of it needs them; CorruptError if any is gone.
 

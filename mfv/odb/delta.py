@@ -64,6 +64,10 @@ def parse(stored: Buffer) -> Group:
     return Group(size, base, view[end:])
 
 
+# So much of a group tells what it builds on, whatever it claims.
+HEAD_BYTES = _HEAD.size + _CREDIBLE_COUNT * ID_BYTES
+
+
 def decode(group: Group, before: Buffer) -> bytes:
     """The raw bytes of `group` after `before`; CorruptError if they are not what it claims."""
     if len(before) < zframe.LEAST_BEFORE:

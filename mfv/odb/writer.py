@@ -29,6 +29,7 @@ from mfv.odb.pack import Member, PackBuilder, Receipt
 from mfv.odb.packindex import key_of
 from mfv.odb.pipeline import Hashing, Lanes, PutStream
 from mfv.odb.source import Piece, ReadAt, from_memory, from_reader, hash_all, reader_of
+from mfv.odb.verified import Verified
 
 # A parcel travels through a pipe and waits in the scheduler's memory.
 PARCEL_LIMIT = 256 * 1024  # bytes stored
@@ -86,6 +87,7 @@ class Writer:
         self._database = database
         self._avoid = avoid or set()
         self._builder = PackBuilder()
+        self._verified = Verified(database.backend)
         self._own: set[bytes] = set()
         self._stream: PutStream | None = None
         self._lanes: Lanes | None = None
@@ -278,7 +280,12 @@ class Writer:
 
         May be called in several threads.
         """
-        for location in self._database.index.find(object_id):
+        copies = self._database.index.find(object_id)
+        for location in copies:
+            trusted = self._database.needs(location, self._verified.trusts)
+            if trusted is not None and not trusted & self._avoid:
+                return trusted
+        for location in copies:
             try:
                 needed = self._database.verify(location)
             except CorruptError:
@@ -317,6 +324,7 @@ class Writer:
             stream.hand(parts)
             stream.close()
         self._database.index.add(receipt.pack, self._builder.records)
+        self._verified.note(receipt.pack)
         self._receipts.append(receipt)
         self._builder = PackBuilder()
 
