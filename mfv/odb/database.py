@@ -30,7 +30,7 @@ _PART = 32 << 20  # bytes
 # Larger ones are read and decoded on two cores.
 _LANES_FROM = 4 << 20  # bytes
 # Enough for what reading one blob from start to end asks for again and again.
-_KEPT = 16 << 20  # bytes of groups, and as many of chunks that groups build on
+_KEPT = 32 << 20  # bytes of groups, and as many of chunks that groups build on
 
 
 class Database:
