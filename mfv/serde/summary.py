@@ -29,6 +29,7 @@ class _Short(reprlib.Repr):
     def repr_instance(self, x: object, level: int) -> str:
         if _is_long_array(x):
             return brief(x)  # numpy takes a millisecond to print a hundred numbers
+        x = _unwatched(x)
         try:
             text = repr(x)
         except Exception:
@@ -161,6 +162,10 @@ def _array(value: Any) -> Facts:
     most = _COPIES_UP_TO if masked else _STATISTICS_UP_TO
     if value.dtype.kind not in "biuf" or not 0 < value.size <= most:
         return facts
+    if masked:
+        value = _unwatched(value)
+        if not value.count():
+            return facts._replace(nulls=value.size)
     numpy = sys.modules["numpy"]
     with numpy.errstate(all="ignore"):  # infinities warn in the user's name
         low, high, nulls = value.min(), value.max(), 0
@@ -214,6 +219,11 @@ def _frame(value: Any) -> Facts:
     shape = tuple(map(int, value.shape))
     nulls = int(value.isna().to_numpy().sum()) if value.size <= _STATISTICS_UP_TO else None
     return Facts("", shape=shape, columns=pairs, nulls=nulls)
+
+
+def _unwatched(value: Any) -> Any:
+    """A masked array to look at: looking leaves a fill value in it, which would be stored."""
+    return value.view() if _is(value, "numpy.ma", "MaskedArray") else value
 
 
 def _is_long_array(value: object) -> bool:
