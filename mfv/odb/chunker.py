@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 AVERAGE = 64 * 1024  # bytes, of what is not numbers
 NUMBERS_AVERAGE = 256 * 1024  # bytes
 SPREAD = 4  # the smallest piece is an average divided, the largest one multiplied by it
+# Of a huge blob the pieces are larger: what is kept of each in memory would outweigh the rest.
+_PIECES = 64 * 1024  # about so many, at most …
+_LARGEST_AVERAGE = 512 << 10  # … up to pieces of this size, in bytes
 
 
 @cache
@@ -30,19 +33,23 @@ def _cutter(average: int) -> FastCDC:
     return FastCDC(avg_size=average, min_size=average // SPREAD, max_size=average * SPREAD)
 
 
-def average_for(item: Item | None) -> int:
-    """The average size in bytes of the pieces of a frame of such items."""
-    return NUMBERS_AVERAGE if item is not None and item[1] > 1 else AVERAGE
+def average_for(item: Item | None, size: int = 0) -> int:
+    """The average size in bytes of the pieces of a frame of `size` bytes of such items."""
+    average = NUMBERS_AVERAGE if item is not None and item[1] > 1 else AVERAGE
+    while size > average * _PIECES and average < _LARGEST_AVERAGE:
+        average *= 2
+    return average
 
 
-def cut(data: memoryview, item: Item | None = None) -> Iterator[memoryview]:
+def cut(data: memoryview, item: Item | None = None, of: int | None = None) -> Iterator[memoryview]:
     """Slices of `data` (contiguous, itemsize 1) in order; joined they are `data`.
 
     Equal bytes of equal items are cut alike everywhere. Where `item` is known, each slice holds
     whole items: content says where, then the cut moves back to where that item begins. So rows
-    put in before it shift it and do not change it. Nothing is copied.
+    put in before it shift it and do not change it. `of`: bytes of the blob, where `data` is a part
+    of one. Nothing is copied.
     """
-    average = average_for(item)
+    average = average_for(item, len(data) if of is None else of)
     if len(data) <= average // SPREAD:
         if len(data):
             yield data

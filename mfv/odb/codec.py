@@ -71,6 +71,14 @@ def decode(codec: int, stored: Buffer, size: int) -> Buffer:
     )
 
 
+def can_read(codec: int) -> bool:
+    """Whether objects of this codec can be read here: it is known, and its package is there."""
+    return codec in _KNOWN and (codec != Codec.PCODEC or numbers.is_available())
+
+
+_KNOWN = frozenset(Codec)
+
+
 def _packed(data: memoryview, plan: Plan) -> bytes | None:
     if plan.codec == Codec.ZSTD:
         return zframe.compress(data)

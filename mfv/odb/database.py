@@ -114,6 +114,47 @@ class Database:
             raise CorruptError(f"{record.id.hex()[:12]} in pack {location.pack} is damaged")
         return self._needed(location)
 
+    def needs(
+        self, location: Location, trusts: Callable[[PackId], bool]
+    ) -> frozenset[PackId] | None:
+        """All packs that the object at `location` needs, as `verify` tells them, without its data.
+
+        None unless each of them is trusted, or where one is missing or cannot be read after all.
+        """
+        needed: set[PackId] = set()
+        waiting = [location]
+        groups: set[tuple[PackId, int]] = set()
+        while waiting:
+            pack, record = waiting.pop()
+            if not trusts(pack) or not codec.can_read(record.codec):
+                return None
+            needed.add(pack)
+            ids: list[ChunkId] = []
+            try:
+                if record.kind == BlobId.kind:
+                    ids = self._recipe(Location(pack, record))
+                elif record.codec == Codec.GROUP and (pack, record.offset) not in groups:
+                    groups.add((pack, record.offset))
+                    ids = self.base_of(Location(pack, record))
+            except CorruptError:
+                return None
+            depth = record.depth if record.codec == Codec.GROUP else delta.MAX_DEPTH + 1
+            for chunk in ids:
+                copy = self._trusted_copy(chunk, depth, trusts)
+                if copy is None:
+                    return None
+                waiting.append(copy)
+        return frozenset(needed)
+
+    def _trusted_copy(
+        self, chunk: ChunkId, depth: int, trusts: Callable[[PackId], bool]
+    ) -> Location | None:
+        for copy in self.index.find(chunk):
+            record = copy.record
+            if record.kind == ChunkId.kind and record.depth < depth and trusts(copy.pack):
+                return copy
+        return None
+
     def version(self, blob: BlobId) -> list[Old]:
         """The chunks of a blob, as a later version of it needs them; CorruptError if any is gone.
 
@@ -126,7 +167,9 @@ class Database:
             found.append(Old(chunk, copies[0].record.size, depth))
         return found
 
-    def read_together(self, chunks: list[ChunkId], depth: int) -> tuple[bytes, frozenset[PackId]]:
+    def read_together(
+        self, chunks: list[ChunkId], depth: int
+    ) -> tuple[bytearray, frozenset[PackId]]:
         """The verified bytes of `chunks`, joined, and the packs that they came from.
 
         Only copies less deep than `depth` are read. CorruptError where one has no whole copy.
@@ -138,7 +181,7 @@ class Database:
             packs |= read.packs
             if len(data) > delta.CREDIBLE_BASE:
                 raise CorruptError("a group builds on more than any writer puts before one")
-        return bytes(data), frozenset(packs)
+        return data, frozenset(packs)
 
     def needed_chunks(self, blob: BlobId, seen: set[bytes]) -> Iterator[ChunkId]:
         """All chunks without which some copy of `blob` cannot be read, unless in `seen`.
@@ -165,9 +208,11 @@ class Database:
 
     def base_of(self, location: Location) -> list[ChunkId]:
         """The chunks that the group at `location` builds on; none where there is no group."""
-        if location.record.codec != Codec.GROUP:
+        pack, record = location
+        if record.codec != Codec.GROUP:
             return []
-        return delta.parse(self._stored(location)).base
+        head = self._fetch(pack, record.offset, min(record.stored, delta.HEAD_BYTES))
+        return delta.parse(head).base
 
     def leave(self, condemned: set[bytes]) -> None:
         """Drops what is known of packs that were condemned; what a repack moved is found anew."""

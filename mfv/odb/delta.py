@@ -44,7 +44,7 @@ class Group(NamedTuple):
     frame: memoryview
 
 
-def encode(data: memoryview, base: Sequence[ChunkId], before: bytes) -> bytes:
+def encode(data: memoryview, base: Sequence[ChunkId], before: Buffer) -> bytes:
     """The stored bytes of the group `data` after `before`, the joined bytes of `base`."""
     head = _HEAD.pack(len(data), len(base))
     return b"".join([head, *base, zframe.compress_after(data, before)])
@@ -64,7 +64,11 @@ def parse(stored: Buffer) -> Group:
     return Group(size, base, view[end:])
 
 
-def decode(group: Group, before: bytes) -> bytes:
+# So much of a group tells what it builds on, whatever it claims.
+HEAD_BYTES = _HEAD.size + _CREDIBLE_COUNT * ID_BYTES
+
+
+def decode(group: Group, before: Buffer) -> bytes:
     """The raw bytes of `group` after `before`; CorruptError if they are not what it claims."""
     if len(before) < zframe.LEAST_BEFORE:
         raise CorruptError("a group builds on nothing")

@@ -7,6 +7,7 @@ never before: whoever stores numbers has numpy loaded already, most readers will
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,20 @@ class MissingCodecError(FormatTooNewError):
     """An object is written by a package that is not installed here; nothing is wrong with it."""
 
     code = "missing-codec"
+
+
+def is_available() -> bool:
+    """Whether the packages are there; looked for once, and imported only when they are used."""
+    return _found()
+
+
+@cache
+def _found() -> bool:
+    if "pcodec" in sys.modules:
+        return _libraries() is not None
+    import importlib.util
+
+    return all(importlib.util.find_spec(name) is not None for name in ("numpy", "pcodec"))
 
 
 def type_of(item: Item | None) -> int | None:

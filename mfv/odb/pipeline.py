@@ -22,7 +22,7 @@ B = TypeVar("B")
 
 THREADS = 2
 _AHEAD = 6  # batches under way at a time
-_BACKLOG = 16  # handings that wait to be written
+_BACKLOG = 8  # handings that wait to be written
 
 
 class Lanes:

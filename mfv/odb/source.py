@@ -11,7 +11,7 @@ from mfv.odb.item import Item
 from mfv.odb.pipeline import Hashing
 
 # What a reader gives at a time is held until the last of it is written.
-WINDOW = 8 << 20  # bytes
+WINDOW = 4 << 20  # bytes
 
 # Fills memory with what there is from an offset on; returns how many bytes, fewer only at the end.
 ReadAt = Callable[[memoryview, int], int]
@@ -45,9 +45,15 @@ def reader_of(view: memoryview) -> ReadAt:
 
 
 def from_reader(
-    read_at: ReadAt, took: Callable[[memoryview], object], item: Item | None = None
+    read_at: ReadAt,
+    took: Callable[[memoryview], object],
+    item: Item | None = None,
+    *,
+    size: int = 0,
 ) -> Iterator[Piece]:
     """The pieces of what `read_at` gives, cut at the same places as they would be in memory.
+
+    `size`: how many bytes that will be, for those that are cut more coarsely the larger they are.
 
     Those of items as a rule: a window may cut one or the other elsewhere. `took` is told of all
     bytes, in order, before any piece of them is given.
@@ -61,7 +67,7 @@ def from_reader(
         whole = filled < WINDOW
         offset += filled - len(rest)
         took(buffer[len(rest) : filled])
-        pieces = list(cut(buffer[:filled], item))
+        pieces = list(cut(buffer[:filled], item, size))
         # Where the last one ends is not known before one has seen what follows.
         rest = pieces.pop() if len(pieces) > 1 and not whole else rest[:0]
         window, at = buffer[: filled - len(rest)], 0

@@ -18,6 +18,7 @@ from mfv.odb.database import Database
 from mfv.odb.pack import ALIGNMENT, Member, PackBuilder, Receipt, Record
 from mfv.odb.packindex import Location, key_of, read_index
 from mfv.odb.pipeline import PutStream
+from mfv.odb.verified import Verified
 from mfv.storage.base import Backend, Buffer
 
 # A pack that is full is closed where no blob is torn apart by it.
@@ -193,6 +194,7 @@ class _Out:
             stream, self._stream = self._stream, None
             stream.hand(parts)
             stream.close()
+        Verified(self._backend).note(receipt.pack)
         self._receipts.append(receipt)
         self._builder = PackBuilder()
 

@@ -29,6 +29,7 @@ from mfv.odb.pack import Member, PackBuilder, Receipt
 from mfv.odb.packindex import key_of
 from mfv.odb.pipeline import Hashing, Lanes, PutStream
 from mfv.odb.source import Piece, ReadAt, from_memory, from_reader, hash_all, reader_of
+from mfv.odb.verified import Verified
 
 # A parcel travels through a pipe and waits in the scheduler's memory.
 PARCEL_LIMIT = 256 * 1024  # bytes stored
@@ -42,6 +43,8 @@ _LANES_FROM = 4 << 20  # bytes
 _SMALL = Plan(Codec.ZSTD)
 # Smaller blobs are not worth a look at what was there before.
 _OLDER_FROM = 64 << 10  # bytes
+# Of larger ones the lists of all chunks of several versions would take more memory than the rest.
+_OLDER_UP_TO = 4 << 30  # bytes
 
 
 A = TypeVar("A")
@@ -84,6 +87,7 @@ class Writer:
         self._database = database
         self._avoid = avoid or set()
         self._builder = PackBuilder()
+        self._verified = Verified(database.backend)
         self._own: set[bytes] = set()
         self._stream: PutStream | None = None
         self._lanes: Lanes | None = None
@@ -124,7 +128,7 @@ class Writer:
         `size`: about how many bytes will come. The id is of what was written, whatever happens to
         the source meanwhile. `older` as for `add_blob`.
         """
-        if size >= _LANES_FROM and self._begins_known(read_at):
+        if size >= _LANES_FROM and self._begins_known(read_at, size):
             # Most probably all of it is: one hash pass tells.
             blob, length = hash_all(read_at)
             if self._known(blob):
@@ -137,17 +141,20 @@ class Writer:
     ) -> tuple[BlobId, int]:
         """Stores what `read_at` gives, copied a window at a time; the id is that of the copies."""
         with Hashing() as whole:
-            pieces = from_reader(read_at, whole.take, item)
+            pieces = from_reader(read_at, whole.take, item, size=size)
             chunks = self._add_chunks(pieces, size, item, older)
             blob = whole.id()
         self._add_list(blob, chunks)
         return blob, whole.size
 
-    def _begins_known(self, read_at: ReadAt) -> bool:
+    def _begins_known(self, read_at: ReadAt, size: int) -> bool:
         """Whether the first chunk of what `read_at` gives is stored already."""
         start = memoryview(bytearray(_LANES_FROM))
         start = start[: read_at(start, 0)]
-        return any(self._where(ChunkId.of(piece)) is not None for piece in islice(cut(start), 1))
+        return any(
+            self._where(ChunkId.of(piece)) is not None
+            for piece in islice(cut(start, None, size), 1)
+        )
 
     def _add_list(self, blob: BlobId, chunks: list[ChunkId]) -> None:
         """Notes of what chunks a blob consists, unless it is one."""
@@ -185,7 +192,7 @@ class Writer:
 
     def _aligner(self, older: Older | None, size: int) -> Aligner | None:
         """What aligns a blob of `size` bytes with those of its earlier versions that are there."""
-        if older is None or self._database.fast:
+        if older is None or self._database.fast or size > _OLDER_UP_TO:
             return None
         versions, base = [], 0
         for place, blob in enumerate(older.path):
@@ -203,7 +210,7 @@ class Writer:
             self._good.add(bytes(chunk.id))
             return False
         # From now on it is ours, also for the batches that are hashed already.
-        self._own.add(bytes(chunk.id))
+        self._own.add(chunk.id)
         return True
 
     def add_record(self, record_id: ObjectId, data: bytes) -> PackId:
@@ -273,7 +280,12 @@ class Writer:
 
         May be called in several threads.
         """
-        for location in self._database.index.find(object_id):
+        copies = self._database.index.find(object_id)
+        for location in copies:
+            trusted = self._database.needs(location, self._verified.trusts)
+            if trusted is not None and not trusted & self._avoid:
+                return trusted
+        for location in copies:
             try:
                 needed = self._database.verify(location)
             except CorruptError:
@@ -312,6 +324,7 @@ class Writer:
             stream.hand(parts)
             stream.close()
         self._database.index.add(receipt.pack, self._builder.records)
+        self._verified.note(receipt.pack)
         self._receipts.append(receipt)
         self._builder = PackBuilder()
 

@@ -60,7 +60,7 @@ def compress_bytewise(data: Buffer) -> bytes:
     return _contexts.huffman.compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
 
 
-def compress_after(data: Buffer, before: bytes) -> bytes:
+def compress_after(data: Buffer, before: Buffer) -> bytes:
     """`data` as one frame that can be read only with `before`, bytes that it resembles.
 
     `before` has at least `LEAST_BEFORE` bytes.
@@ -77,7 +77,7 @@ def compress_after(data: Buffer, before: bytes) -> bytes:
     return encoder.compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
 
 
-def decompress_after(stored: Buffer, before: bytes, size: int) -> bytes:
+def decompress_after(stored: Buffer, before: Buffer, size: int) -> bytes:
     """The `size` bytes of a frame that was compressed after `before`; CorruptError otherwise."""
     prefix = zstd.ZstdDict(before, is_raw=True).as_prefix
     return _decompress(zstd.ZstdDecompressor(zstd_dict=prefix), stored, size)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
+from mfv.capture.secrets import is_secret_path
 from mfv.errors import CorruptError, FormatTooNewError, UnpicklableError
 from mfv.manifest.artifact import (
     BYTES,
@@ -24,6 +25,7 @@ from mfv.odb.database import Database
 from mfv.odb.writer import Writer
 from mfv.repo.lineage import Find, Lineage
 from mfv.serde.frame import Frame as Dumped
+from mfv.serde.openfile import OpenFile
 
 
 class Stored(NamedTuple):
@@ -54,9 +56,7 @@ def store(writer: Writer, name: str, value: object, lineage: Find | None = None)
             found.append(lineage() if lineage is not None else Lineage())
         return _older(found[0], place)
 
-    from mfv.serde.openfile import open_file
-
-    file = open_file(value, f"self.{name}")
+    file = _open_file(name, value)
     if file is not None:
         from mfv.repo.files import store_file
 
@@ -76,6 +76,17 @@ def store(writer: Writer, name: str, value: object, lineage: Find | None = None)
     fields = facts._replace(text=printable(facts.text), columns=())._asdict()
     summary = Summary(**{**fields, "columns": columns})
     return Artifact(name, kind, serializer, None, stored, summary)
+
+
+def _open_file(name: str, value: object) -> OpenFile | None:
+    """The file that `value` stands for; of one that looks like a secret, only its path is told."""
+    from mfv.serde.openfile import open_file
+
+    file = open_file(value, f"self.{name}")
+    if file is None or not is_secret_path(file.path):
+        return file
+    file.close()
+    return None
 
 
 def _older(lineage: Lineage, place: int) -> Older | None:

@@ -27,6 +27,9 @@ class _Short(reprlib.Repr):
         return repr(x) if len(x) <= self.maxstring else f"{x[: self.maxstring]!r}..."
 
     def repr_instance(self, x: object, level: int) -> str:
+        if _is_long_array(x):
+            return brief(x)  # numpy takes a millisecond to print a hundred numbers
+        x = _unwatched(x)
         try:
             text = repr(x)
         except Exception:
@@ -36,6 +39,9 @@ class _Short(reprlib.Repr):
         return text if len(text) <= self.maxother else f"{text[: self.maxother - 3]}..."
 
 
+_PLAIN = frozenset({type(None), bool, int, float, str})
+_BUILTIN = frozenset({bytes, bytearray, dict, list, tuple, set, frozenset}) | _PLAIN
+_PRINTED = 12  # elements of an array that are shown
 _ADDRESS = " at 0x"
 _short = _Short()
 _short.maxstring = _short.maxother = 120
@@ -89,6 +95,8 @@ def summarize(value: object) -> Facts:
 
 
 def _summarize(value: Any) -> Facts:
+    if type(value) in _BUILTIN:
+        return _builtin(value)
     if _is(value, "numpy", "ndarray"):
         return _array(value)
     if _is(value, "pandas", "DataFrame"):
@@ -115,6 +123,10 @@ def _summarize(value: Any) -> Facts:
         return facts._replace(nulls=value.null_count())
     if _is(value, "polars", "LazyFrame"):
         return Facts("a query")  # its columns may have to be read from a file
+    return _builtin(value)
+
+
+def _builtin(value: Any) -> Facts:
     if isinstance(value, (bytes, bytearray)):
         media = next((name for magic, name in _MEDIA if value.startswith(magic)), None)
         return Facts(_text(bytes(value[:24])), length=len(value), media=media)
@@ -128,6 +140,8 @@ def _summarize(value: Any) -> Facts:
 
 def brief(value: object) -> str:
     """One short phrase for a value inside another: type, shape, or the value if it is small."""
+    if type(value) in _PLAIN:  # most are, and need no look at what libraries there are
+        return _text(value)[:60]
     if _is(value, "numpy", "ndarray") or _is(value, "torch", "Tensor"):
         dtype = str(value.dtype).removeprefix("torch.")  # type: ignore[attr-defined]
         return f"{dtype}{list(value.shape)}"  # type: ignore[attr-defined]
@@ -143,11 +157,15 @@ def brief(value: object) -> str:
 
 def _array(value: Any) -> Facts:
     shape, dtype = tuple(map(int, value.shape)), str(value.dtype)
-    facts = Facts(_text(value) if value.size <= 12 else "", shape=shape, dtype=dtype)
+    facts = Facts(_text(value) if value.size <= _PRINTED else "", shape=shape, dtype=dtype)
     masked = _is(value, "numpy.ma", "MaskedArray")  # whose every statistic copies it
     most = _COPIES_UP_TO if masked else _STATISTICS_UP_TO
     if value.dtype.kind not in "biuf" or not 0 < value.size <= most:
         return facts
+    if masked:
+        value = _unwatched(value)
+        if not value.count():
+            return facts._replace(nulls=value.size)
     numpy = sys.modules["numpy"]
     with numpy.errstate(all="ignore"):  # infinities warn in the user's name
         low, high, nulls = value.min(), value.max(), 0
@@ -201,6 +219,15 @@ def _frame(value: Any) -> Facts:
     shape = tuple(map(int, value.shape))
     nulls = int(value.isna().to_numpy().sum()) if value.size <= _STATISTICS_UP_TO else None
     return Facts("", shape=shape, columns=pairs, nulls=nulls)
+
+
+def _unwatched(value: Any) -> Any:
+    """A masked array to look at: looking leaves a fill value in it, which would be stored."""
+    return value.view() if _is(value, "numpy.ma", "MaskedArray") else value
+
+
+def _is_long_array(value: object) -> bool:
+    return _is(value, "numpy", "ndarray") and value.size > _PRINTED  # type: ignore[attr-defined]
 
 
 def _is(value: object, module: str, *names: str) -> bool:

@@ -86,6 +86,26 @@ class Overwriting(Protocol):
         ...
 
 
+@runtime_checkable
+class Witnessing(Backend, Protocol):
+    """A backend that can tell whether a key was touched, and keeps notes that may be lost."""
+
+    def start_id(self) -> bytes:
+        """What is another after each start of the machine; empty where that cannot be told."""
+        ...
+
+    def witness(self, key: str) -> bytes:
+        """What is another once anybody wrote to `key` or put another in its place.
+
+        Raises NotFoundError.
+        """
+        ...
+
+    def append(self, key: str, data: bytes, *, largest: int) -> None:
+        """Adds `data` to the end of `key`, not durably; anew where it has `largest` bytes."""
+        ...
+
+
 def check_key(key: str) -> str:
     """`key` itself if it is one that every backend can hold; else UsageError.
 

@@ -35,6 +35,7 @@ from mfv.odb.codec import Codec
 from mfv.odb.pack import Member, PackBuilder
 from mfv.odb.packindex import Location, key_of, list_packs, read_index
 from mfv.odb.ranges import in_one_piece
+from mfv.odb.verified import Verified
 from mfv.odb.writer import Writer
 from mfv.repo.entries import Condemn, Repack
 from mfv.repo.recorder import RunRecorder
@@ -257,6 +258,15 @@ def test_a_blob_that_can_be_mapped_still_can(tmp_path: Path) -> None:
         assert in_one_piece(pieces)
         assert pieces[0].record.offset % 64 == 0
         assert database.read_blob(BlobId.of(blob)) == blob
+
+
+def test_packs_that_were_just_copied_need_not_be_read_to_be_relied_on(tmp_path: Path) -> None:
+    made = Repository.create(tmp_path / ".mfv", writer="ana@host")
+    for number in range(3):
+        record(made, number)
+    do(made.backend)
+    (pack,) = list_packs(made.backend)
+    assert Verified(made.backend).trusts(pack)
 
 
 def test_a_blob_whose_chunks_lie_elsewhere_too_is_not_torn_apart() -> None:

@@ -61,7 +61,7 @@ def test_pieces_lie_in_their_window_where_they_say() -> None:
 def test_neighbours_are_joined_within_a_window_and_across() -> None:
     data = text(20_000_000)
     pieces = list(from_reader(reader(data), lambda _: None))
-    assert len({id(piece.window) for piece in pieces}) == 3
+    assert len({id(piece.window) for piece in pieces}) > 2
     assert joined(pieces) == data
     assert joined(pieces[:2]).obj is pieces[0].data.obj
 

@@ -154,3 +154,15 @@ def test_a_file_that_cannot_be_read_costs_nothing_else(
     assert [artifact.name for artifact in found.artifacts] == ["good"]
     assert found.dropped[0][0] == "bad"
     assert "Input/output error" in found.dropped[0][1]
+
+
+def test_a_file_that_looks_like_a_secret_is_not_read(
+    repository: Repository, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "id_rsa", b"PRIVATE KEY")
+    artifact = stored(repository, path)
+    assert artifact.serializer != FILE
+    assert load(repository.database, artifact) == path
+    with open(path, "rb") as file:
+        found = store_all(Writer(repository.database), {"key": file})
+    assert [name for name, _ in found.dropped] == ["key"]
