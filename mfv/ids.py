@@ -8,7 +8,6 @@ a file can never pose as a record, nor one kind of record as another.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from typing import ClassVar, Self
 
 from blake3 import blake3
@@ -40,15 +39,6 @@ class ObjectId(bytes):
         if cls.context is None:
             return cls(blake3(data, max_threads=threads).digest())
         hasher = blake3(data, derive_key_context=cls.context, max_threads=threads)
-        return cls(hasher.digest())
-
-    @classmethod
-    def of_parts(cls, parts: Iterable[Buffer]) -> Self:
-        """The id of `parts` joined, of which one at a time is held."""
-        context = cls.context
-        hasher = blake3() if context is None else blake3(derive_key_context=context)
-        for part in parts:
-            hasher.update(part)
         return cls(hasher.digest())
 
     @classmethod

@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
 from processes import Done, Place
 
 from mfv.odb.writer import Writer
@@ -52,7 +53,8 @@ def leave_garbage(place: Place, seed: int) -> None:
         writer.flush()
 
 
-def test_flows_beside_gc_lose_nothing(tmp_path: Path, long: bool) -> None:
+@pytest.mark.parametrize("options", [(), ("--repack",)], ids=["gc", "repack"])
+def test_flows_beside_gc_lose_nothing(tmp_path: Path, long: bool, options: tuple[str, ...]) -> None:
     place = Place(tmp_path / "project", BODY)
     place.run("--seed", "0")
     end = time.monotonic() + (120 if long else 10)
@@ -68,7 +70,8 @@ def test_flows_beside_gc_lose_nothing(tmp_path: Path, long: bool) -> None:
 
     def collect() -> None:
         while time.monotonic() < end:
-            collections.append(place.python("-m", "mfv", "gc", "--prune", "now", "--json"))
+            words = ("-m", "mfv", "gc", "--prune", "now", "--json", *options)
+            collections.append(place.python(*words))
 
     threads = [
         threading.Thread(target=run_flows, args=(1,)),
@@ -83,6 +86,9 @@ def test_flows_beside_gc_lose_nothing(tmp_path: Path, long: bool) -> None:
     assert not [done.text for done in collections if done.code]
     deleted = sum(len(json.loads(done.out)["packs"]) for done in collections)
     assert deleted, "no gc ever found anything to delete"
+    if options:
+        rewritten = [json.loads(done.out)["repack"]["deleted"] for done in collections]
+        assert sum(map(bool, rewritten)) > 1, "no pack of a running flow was ever rewritten"
     assert not [done.text for done in runs if done.code]
     assert place.statuses() == {f"F/{number}": "ok" for number in range(1, len(runs) + 2)}
     for number in range(1, len(runs) + 2):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from racing import race
 from mfv.errors import CorruptError, NotFoundError
 from mfv.ids import EntryId, PackId, Seal
 from mfv.odb.pack import Receipt
+from mfv.repo import log as log_module
 from mfv.repo.archive import SIZES, key_of, list_entries
 from mfv.repo.entries import Condemn, Entry, PackMade, TagRuns, Tasks
 from mfv.repo.log import (
@@ -30,7 +32,7 @@ from mfv.repo.repository import Repository
 from mfv.storage.base import Backend
 from mfv.storage.local import LocalBackend
 from mfv.storage.memory import MemoryBackend
-from mfv.storage.wrappers import CountingBackend, FailingBackend
+from mfv.storage.wrappers import CountingBackend, FailingBackend, Wrapper
 
 
 def tagging(tag: str) -> TagRuns:
@@ -249,6 +251,25 @@ def test_a_checkpoint_is_written_every_so_often_and_only_the_last_is_kept(
 ) -> None:
     keys = [key for key in long_log.list("log/") if "checkpoint" in key]
     assert keys == [checkpoint_key(CHECKPOINT_EVERY * 2)]
+
+
+def test_in_a_long_log_checkpoints_are_rarer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_module, "CHECKPOINT_EVERY", 4)
+    backend = MemoryBackend()
+    written: list[int] = []
+
+    class Noting(Wrapper):
+        def after(self, verb: str, key: str) -> None:
+            if verb == "put" and "checkpoint" in key:
+                written.append(int(key[-8:]))
+
+    log = Log(Noting(backend))
+    for number in range(300):
+        log.append(lambda _, number=number: tagging(f"t{number}"))  # type: ignore[misc]
+    gaps = [after - before for before, after in pairwise([0, *written])]
+    assert gaps[:8] == [4] * 8
+    assert all(gap == max(4, number // 8) for gap, number in zip(gaps, written, strict=True))
+    assert sum(written) < 10 * 300, "all folds together are some times the last"
 
 
 def test_a_checkpoint_holds_the_state_of_a_full_fold(long_log: MemoryBackend) -> None:
