@@ -51,6 +51,10 @@ class Lanes:
             for future in under_way:
                 future.cancel()
 
+    def submit(self, work: Callable[[A], B], batch: A) -> Future[B]:
+        """`work` of one batch, to be waited for when it is wanted."""
+        return self._pool.submit(work, batch)
+
     def close(self) -> None:
         """Ends the threads; returns when they are gone."""
         self._pool.shutdown(wait=True, cancel_futures=True)

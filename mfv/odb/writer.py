@@ -8,10 +8,11 @@ that a hundred small tasks share one pack and one fsync.
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -31,6 +32,9 @@ from mfv.odb.pipeline import Hashing, Lanes, PutStream
 from mfv.odb.source import Piece, ReadAt, from_memory, from_reader, hash_all, reader_of
 from mfv.odb.verified import Verified
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 # A parcel travels through a pipe and waits in the scheduler's memory.
 PARCEL_LIMIT = 256 * 1024  # bytes stored
 _PACK_LARGEST = 1 << 30  # bytes
@@ -39,6 +43,7 @@ _STREAM_FROM = 8 << 20  # bytes
 _HANDING = 1 << 20  # bytes handed over at a time, at least
 # Larger blobs are hashed and compressed on two cores, in batches that outweigh the handing over.
 _LANES_FROM = 4 << 20  # bytes
+_COMING = 6  # batches that may be under way while the next are planned
 # Lists of chunks and records, which every reader must be able to read.
 _SMALL = Plan(Codec.ZSTD)
 # Smaller blobs are not worth a look at what was there before.
@@ -91,6 +96,8 @@ class Writer:
         self._own: set[bytes] = set()
         self._stream: PutStream | None = None
         self._lanes: Lanes | None = None
+        # Batches being packed, and whether the first of one begins a blob.
+        self._coming: deque[tuple[list[Packed] | Future[list[Packed]], bool]] = deque()
         self._good: set[bytes] = set()
         self._receipts: list[Receipt] = []
         self._relied: set[PackId] = set()
@@ -183,11 +190,14 @@ class Writer:
             )
         else:
             planned = intake.plan_groups(hashed, self._is_new, item, chunks, aligner)
+        pack = partial(intake.pack, self._database, self._avoid)
         first = True  # of the blob: where it lies in one piece, it can be mapped
-        for batch in in_order(partial(intake.pack, self._database, self._avoid), planned):
-            for packed in batch:
-                self._append(packed, align=first)
-                first = False
+        for batch in filter(None, planned):
+            # What is packed is taken later: meanwhile the next blob is hashed.
+            packed = self._lanes.submit(pack, batch) if self._lanes else pack(batch)
+            self._coming.append((packed, first))
+            self._take_in(leave=_COMING)
+            first = False
         return chunks
 
     def _aligner(self, older: Older | None, size: int) -> Aligner | None:
@@ -217,12 +227,14 @@ class Writer:
         """Stores the record `data` under its id; returns the pack in which it lies or will lie."""
         if not self._known(record_id):
             self._add_small(record_id, data)
+            self._take_in()
             return self._builder.id
         places = self._database.index.find(record_id)
         return places[0].pack if places else self._builder.id
 
     def add_parcel(self, parcel: Parcel) -> None:
         """Takes over the objects of another writer."""
+        self._take_in()
         for part in parcel.parts:
             members = [Member(ObjectId.checked(raw), *rest) for raw, *rest in part.objects]
             if not all(self._known(member.id) for member in members):
@@ -231,10 +243,12 @@ class Writer:
     @property
     def pending(self) -> int:
         """Bytes gathered and not yet in a pack."""
+        self._take_in()
         return self._builder.payload
 
     def parcel(self) -> tuple[Parcel, set[PackId]] | None:
         """What was gathered and what it relies on; None if that is too much to hand over."""
+        self._take_in()
         if self._receipts or self._stream is not None or self.pending > PARCEL_LIMIT:
             return None
         self._close_lanes()
@@ -249,6 +263,7 @@ class Writer:
 
     def flush(self) -> Outcome:
         """Writes what was gathered as packs; durable when this returns."""
+        self._take_in()
         self._write_pack()
         self._close_lanes()
         return Outcome(self._receipts, self._relied)
@@ -259,6 +274,7 @@ class Writer:
             self._stream.abandon()
             self._stream = None
         self._close_lanes()
+        self._coming.clear()
 
     def _known(self, object_id: ObjectId) -> bool:
         """Whether a copy exists that a commit may rely on.
@@ -294,12 +310,22 @@ class Writer:
                 return needed
         return None
 
+    def _take_in(self, leave: int = 0) -> None:
+        """Takes what was packed, in order, until at most so many batches are under way."""
+        while len(self._coming) > leave:
+            packed, first = self._coming.popleft()
+            for one in packed if isinstance(packed, list) else packed.result():
+                self._append(one, align=first)
+                first = False
+
     def _add_small(self, object_id: ObjectId, data: bytes) -> None:
         """Adds a record or a list of chunks: no sample is worth the trouble."""
         number, stored = codec.encode(memoryview(data), _SMALL)
-        self._append(
-            Packed([Member(object_id, object_id.kind, len(data))], number, stored), align=False
-        )
+        self._own.add(bytes(object_id))
+        packed = Packed([Member(object_id, object_id.kind, len(data))], number, stored)
+        self._coming.append(([packed], False))
+        if not self._lanes:
+            self._take_in()
 
     def _append(self, packed: Packed, *, align: bool) -> None:
         if self._builder.size > _PACK_LARGEST:
