@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from mfv.ids import EnvironmentId, TreeId
@@ -28,7 +29,7 @@ def opening_of(store: Callable[[Writer], TreeId]) -> Callable[[Writer], Opening]
         environment, _ = add_record(writer, EnvironmentId, _environment())
         return Opening(
             flow=FLOW,
-            created=MOMENT,
+            created=time.time_ns() // 1000,  # so that no two runs open alike
             script="flow.py",
             parameters=(),
             constants=(),

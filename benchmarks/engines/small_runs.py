@@ -42,7 +42,7 @@ def main(work: Job) -> None:
 
 
 def write_mfv(place: Path, runs: list[Values]) -> None:
-    """A run of one task for each, opened, committed and sealed as the product does it."""
+    """A run of one task for each, opened and, with its task, sealed as the product does it."""
     from mfv_runs import MOMENT, finished, opening
 
     from mfv.repo.recorder import RunRecorder
@@ -51,8 +51,7 @@ def write_mfv(place: Path, runs: list[Values]) -> None:
     repository = Repository.create(place / ".mfv", writer="bench@host")
     for values in runs:
         run = RunRecorder(repository, opening)
-        run.commit([finished(repository, run, values)])
-        run.seal("ok", ended=MOMENT + 2)
+        run.seal("ok", ended=MOMENT + 2, finished=[finished(repository, run, values)])
 
 
 def set_fast(place: Path) -> None:
