@@ -103,13 +103,7 @@ class LocalBackend:
             return b""
 
     def witness(self, key: str) -> bytes:
-        path = self._path(key)
-        try:
-            found = os.lstat(path)
-        except FileNotFoundError:
-            raise NotFoundError(f"there is no {key} in {self.root}") from None
-        except OSError as error:
-            raise storage_error(error, "read", path) from error
+        found = self._lstat(key)
         # The time of change is the kernel's own: who sets the others back cannot set it.
         facts = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
         return repr(facts).encode()
@@ -139,13 +133,7 @@ class LocalBackend:
             self._sync_folder(os.path.dirname(path))
 
     def stat(self, key: str) -> Stat:
-        path = self._path(key)
-        try:
-            found = os.lstat(path)
-        except FileNotFoundError:
-            raise NotFoundError(f"there is no {key} in {self.root}") from None
-        except OSError as error:
-            raise storage_error(error, "read", path) from error
+        found = self._lstat(key)
         return Stat(found.st_size, found.st_mtime)
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -191,6 +179,15 @@ class LocalBackend:
                 if _unlink_if_abandoned(os.path.join(folder, name)):
                     removed.append(name)
         return tuple(removed)
+
+    def _lstat(self, key: str) -> os.stat_result:
+        path = self._path(key)
+        try:
+            return os.lstat(path)
+        except FileNotFoundError:
+            raise NotFoundError(f"there is no {key} in {self.root}") from None
+        except OSError as error:
+            raise storage_error(error, "read", path) from error
 
     def _path(self, key: str) -> str:
         return os.path.join(self.root, check_key(key))
