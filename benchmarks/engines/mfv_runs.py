@@ -18,6 +18,7 @@ from mfv.manifest.records import Task
 from mfv.odb.writer import Writer
 from mfv.repo import artifacts
 from mfv.repo.code import store_tree
+from mfv.repo.files import copy_to
 from mfv.repo.lineage import Ancestry
 from mfv.repo.recorder import Finished, RunRecorder
 from mfv.repo.repository import Repository
@@ -25,9 +26,6 @@ from mfv.repo.repository import Repository
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from engines.records import FLOW, MOMENT, STEP, opening, opening_of
-
-# A value that is a path is stored as that file, streamed; without it a file is read as bytes.
-STREAMS = hasattr(artifacts, "copy_to")
 
 
 def main(work: Job) -> None:
@@ -49,7 +47,7 @@ def store_value(work: Job, kind: str) -> None:
         raise SystemExit(f"version {work.number} became run {run.number}")
     with measured(work.report):
         if kind == "file":
-            value = work.source if STREAMS else work.source.read_bytes()
+            value = work.source  # a path is stored as its file, streamed
         run.commit([finished(Repository.open(folder), run, {"value": value})])
     run.seal("ok", ended=MOMENT + 2)
 
@@ -89,10 +87,8 @@ def restore_value(work: Job, kind: str) -> None:
         artifact = value_of(repository, work.number + 1)
         if kind == "object":
             value = artifacts.load(repository.database, artifact)
-        elif STREAMS:
-            artifacts.copy_to(repository.database, artifact, out)
         else:
-            out.write_bytes(artifacts.load(repository.database, artifact))  # type: ignore[arg-type]
+            copy_to(repository.database, artifact, out)
     if kind == "object":
         check_values(value, original(work.source))
     elif not same_files(out, work.source):
