@@ -202,10 +202,12 @@ def goals(rows: dict[str, Row], failed: dict[str, str]) -> list[Goal]:
         else:
             found.append(Goal(text, failed[name], None))
     git = rows.get("git, loose objects")
-    for name in ("mfv", "mfv, repacked"):
-        if git is not None and name in rows:
-            text = f"{name}: at most 0.6 of the bytes of git's loose objects"
-            found.append(at_most(text, rows[name]["stored"] / git["stored"], 0.6, ""))
+    name = "mfv, repacked"
+    if git is not None and name in rows:
+        # A loose object takes whole blocks; ours hold the records of the runs as well.
+        for what, metric in (("bytes on the disk", "disk"), ("lengths", "stored")):
+            text = f"{name}: at most 0.6 of the {what} of git's loose objects"
+            found.append(at_most(text, rows[name][metric] / git[metric], 0.6, ""))
     return found
 
 
