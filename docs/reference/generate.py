@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mfv import errors
+from mfv.cli import flow
 from mfv.cli.command import Argument, Option, Param, params_of
-from mfv.cli.flow import run_options
+from mfv.cli.flowcli import before
 from mfv.cli.main import COMMANDS, PIPE_CLOSED, load
 
 PAGE = Path(__file__).with_name("cli.md")
@@ -253,7 +254,7 @@ def _command(name: str) -> list[str]:
     function = load(name)
     params = params_of(function)
     first, *details = inspect.cleandoc(function.__doc__ or "").split("\n\n")
-    parts = [f"## mfv {name}", "", _line(first), "", f"    {usage(name, params)}", ""]
+    parts = [f"## mfv {name}", "", _line(first), "", f"    {usage(f'mfv {name}', params)}", ""]
     examples = ""
     for paragraph in map(_line, details):
         if paragraph.startswith("Examples: "):
@@ -269,25 +270,26 @@ def _command(name: str) -> list[str]:
 
 
 def _flow() -> list[str]:
-    return [
+    parts = [
         "## python FLOW.py",
         "",
-        "Every flow is a command line of its own.",
+        "Every flow is a command line of its own. Before the command:",
         "",
-        "    python FLOW.py run [OPTIONS]",
-        "    python FLOW.py check",
-        "    python FLOW.py show",
-        "",
-        "`run` runs the flow and records the run, `check` checks its graph, `show` prints its "
-        "steps. Each parameter of the flow is an option of `run`, beside these:",
-        "",
-        *_params(params_of(run_options)),
+        *_params(params_of(before.options)),
     ]
+    for name, entry in flow.COMMANDS.items():
+        params = flow.own_params(name)
+        parts += [f"### python FLOW.py {name}", "", entry.help, ""]
+        parts += [f"    {usage(f'python FLOW.py {name}', params)}", ""]
+        if entry.parameters:
+            parts += ["Each parameter of the flow is an option, beside these:", ""]
+        parts += _params(params)
+    return parts
 
 
-def usage(name: str, params: Iterable[Param]) -> str:
-    """The usage line of a command."""
-    pieces = [f"mfv {name} [OPTIONS]"]
+def usage(words: str, params: Iterable[Param]) -> str:
+    """The usage line of a command that is called by `words`."""
+    pieces = [f"{words} [OPTIONS]"]
     for param in params:
         if isinstance(param.marker, Argument):
             shown = param.marker.metavar or param.name.upper()
@@ -300,6 +302,8 @@ def _params(params: Iterable[Param]) -> list[str]:
     for param in params:
         metavar = param.marker.metavar or {int: "N"}.get(param.kind, "TEXT")
         if isinstance(param.marker, Option):
+            if param.marker.hidden:
+                continue
             flags = ", ".join(param.marker.flags)
             shown = flags if param.is_flag else f"{flags} {metavar}"
         else:

@@ -187,7 +187,7 @@ def _by_typer(words: list[str]) -> int:
     """Help, completion, and everything that is not plainly right."""
     from mfv.cli.typed import application, finish
 
-    return finish(application("mfv", "git for ML runs.", declared(), root=True), words, "mfv")
+    return finish(application("mfv", "git for ML runs.", declared()), words, "mfv")
 
 
 def declared() -> "list[Declared]":
