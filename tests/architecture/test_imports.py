@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {"repo", "errors", "ids", "manifest", "capture"},
     "compare": {"repo", "diff", *BELOW_REPO},
     "checkout": {"repo", *BELOW_REPO},
-    "launch": {"flow", "repo", "_version", *BELOW_REPO},
+    "launch": {"flow", "client", "repo", "_version", *BELOW_REPO},
     "render": VALUES,
     "cli": {
         *("_version", "errors", "ids", "manifest", "storage", "capture"),
