@@ -29,7 +29,17 @@ COMMANDS = {
     "run": Entry("run", "Run the flow and record the run.", parameters=True),
     "check": Entry("check", "Check the graph."),
     "show": Entry("show", "Show the steps."),
+    "dump": Entry("dump", "Print the artifacts of a task or a step."),
+    "logs": Entry("logs", "Print what a task or a step printed."),
+    "tag add": Entry("tag_add", "Put tags on a run."),
+    "tag remove": Entry("tag_remove", "Take tags off a run."),
+    "tag replace": Entry("tag_replace", "Take tags off a run and put others on."),
+    "tag list": Entry("tag_list", "List the tags of a run, or of all."),
+    "version": Entry("version", "Print the versions of mfv and of the flow."),
+    "output-raw": Entry("output_raw", "Print the graph as mfv sees it."),
+    "output-dot": Entry("output_dot", "Print the graph for Graphviz."),
 }
+GROUPS = {"tag": "List, add and remove tags."}
 
 
 def main(flow: type[FlowSpec], words: Sequence[str] | None = None) -> NoReturn:
@@ -101,7 +111,13 @@ def _by_typer(flow: type[FlowSpec], words: list[str]) -> int:
 
     options: dict[str, Any] = {}
     commands = [
-        Declared(name, _params(flow, name), partial(_call, flow, options, name), entry.help)
+        Declared(
+            name,
+            _params(flow, name),
+            partial(_call, flow, options, name),
+            entry.help,
+            group=GROUPS.get(name.partition(" ")[0]),
+        )
         for name, entry in COMMANDS.items()
     ]
     script = Path(sys.argv[0]).name

@@ -53,6 +53,10 @@ class Task(RunPart):
     def __contains__(self, name: object) -> bool:
         return self._has(DataArtifact, name)
 
+    def all_artifacts(self) -> Iterator[DataArtifact]:
+        """The artifacts, also those with a leading underscore."""
+        return (self._child(DataArtifact, name) for name in self._run_data.artifacts(self._record))
+
     @property
     def data(self) -> MetaflowData:
         """The values of the artifacts as attributes, each loaded when it is asked for."""

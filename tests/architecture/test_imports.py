@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "launch": {"flow", "client", "repo", "_version", *BELOW_REPO},
     "render": VALUES,
     "cli": {
-        *("_version", "errors", "ids", "manifest", "storage", "capture"),
+        *("_version", "errors", "ids", "manifest", "storage", "serde", "capture"),
         *("repo", "maintain", "diff", "flow", "client", "compare", "checkout", "launch", "render"),
     },
     "mfv": {"_version", "client", "flow", "cli"},  # loaded on first use
