@@ -23,7 +23,7 @@ from mfv.capture.listing import NESTED_CLONE
 from mfv.capture.secrets import is_secret_name
 from mfv.capture.user import user_at_host
 from mfv.errors import MfvError, StorageError, UnpicklableError
-from mfv.flow.engine import Ending, Engine, Outcome, Output, StoreAgainError
+from mfv.flow.engine import NO_LIMITS, Ending, Engine, Limits, Outcome, Output, StoreAgainError
 from mfv.flow.graph import Graph, read_graph
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.lint import check
@@ -97,7 +97,7 @@ def run(
     *,
     opened: Callable[[str], None] = lambda name: None,
     tags: Sequence[str] = (),
-    max_workers: int = 16,
+    limits: Limits = NO_LIMITS,
     facts: Mapping[str, object] | None = None,
 ) -> Result:
     """Runs a flow and records it in the repository at `folder`, which is made if need be.
@@ -114,7 +114,7 @@ def run(
     ):
         more = {"tempdir": tempdir, **(facts or {})}
         folder = folder.absolute()
-        return _run(prepared, folder, output, interrupts, opened, tags, max_workers, more)
+        return _run(prepared, folder, output, interrupts, opened, tags, limits, more)
 
 
 def _run(
@@ -124,7 +124,7 @@ def _run(
     interrupts: Interrupts,
     opened: Callable[[str], None],
     tags: Sequence[str],
-    max_workers: int,
+    limits: Limits,
     more: Mapping[str, object],
 ) -> Result:
     who = process.read_process()
@@ -159,7 +159,7 @@ def _run(
                 commits,
                 output,
                 interrupts,
-                max_workers=max_workers,
+                limits=limits,
             ).run()
             if not outcome.sealed:
                 commits.seal(outcome)

@@ -9,8 +9,9 @@ both against what the commands really print.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from mfv import errors
 from mfv.cli import flow
@@ -253,20 +254,32 @@ def page() -> str:
 def _command(name: str) -> list[str]:
     function = load(name)
     params = params_of(function)
-    first, *details = inspect.cleandoc(function.__doc__ or "").split("\n\n")
-    parts = [f"## mfv {name}", "", _line(first), "", f"    {usage(f'mfv {name}', params)}", ""]
-    examples = ""
-    for paragraph in map(_line, details):
-        if paragraph.startswith("Examples: "):
-            examples = paragraph.removeprefix("Examples: ")
-        else:
-            parts += [paragraph, ""]
+    parts = _page(f"mfv {name}", function, params, level="##")
     parts += _params(params)
-    parts += ["Examples:", "", *(f"    {one}" for one in examples.split(" · ")), ""]
+    parts += _examples(function)
     for when, keys in KEYS.get(name, {}).items():
         rows = {f"`{key}`": text for key, text in keys.items()}
         parts += [f"`--json`: {when}", "", *_table(("key", "holds"), rows)]
     return parts
+
+
+def _page(
+    words: str, function: Callable[..., Any], params: Iterable[Param], *, level: str
+) -> list[str]:
+    """The heading of a command that is called by `words`, its usage and what it says of itself."""
+    first, *details = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    parts = [f"{level} {words}", "", _line(first), "", f"    {usage(words, params)}", ""]
+    for paragraph in map(_line, details):
+        if not paragraph.startswith("Examples: "):
+            parts += [paragraph, ""]
+    return parts
+
+
+def _examples(function: Callable[..., Any]) -> list[str]:
+    paragraphs = map(_line, inspect.cleandoc(function.__doc__ or "").split("\n\n"))
+    found = next(one for one in paragraphs if one.startswith("Examples: "))
+    examples = found.removeprefix("Examples: ").split(" · ")
+    return ["Examples:", "", *(f"    {one}" for one in examples), ""]
 
 
 def _flow() -> list[str]:
@@ -279,11 +292,11 @@ def _flow() -> list[str]:
     ]
     for name, entry in flow.COMMANDS.items():
         params = flow.own_params(name)
-        parts += [f"### python FLOW.py {name}", "", entry.help, ""]
-        parts += [f"    {usage(f'python FLOW.py {name}', params)}", ""]
+        parts += _page(f"python FLOW.py {name}", flow.load(name), params, level="###")
         if entry.parameters:
             parts += ["Each parameter of the flow is an option, beside these:", ""]
         parts += _params(params)
+        parts += _examples(flow.load(name))
     return parts
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn
 from mfv.cli.command import Param, params_of, parse, parse_before
 from mfv.cli.flowcli import before
 from mfv.cli.flowcli.call import Call, parameter_options, split_values
-from mfv.cli.main import guarded
+from mfv.cli.main import guarded, page_of
 from mfv.errors import UsageError, did_you_mean
 from mfv.flow.spec import FlowSpec
 
@@ -110,16 +110,11 @@ def _by_typer(flow: type[FlowSpec], words: list[str]) -> int:
     from mfv.cli.typed import Declared, application, finish
 
     options: dict[str, Any] = {}
-    commands = [
-        Declared(
-            name,
-            _params(flow, name),
-            partial(_call, flow, options, name),
-            entry.help,
-            group=GROUPS.get(name.partition(" ")[0]),
-        )
-        for name, entry in COMMANDS.items()
-    ]
+    commands = []
+    for name, entry in COMMANDS.items():
+        run, page = partial(_call, flow, options, name), page_of(load(name))
+        group = GROUPS.get(name.partition(" ")[0])
+        commands.append(Declared(name, _params(flow, name), run, page, entry.help, group))
     script = Path(sys.argv[0]).name
     about = flow.__doc__ or f"The flow {flow.__name__}."
     first = Declared("", params_of(before.options), options.update, about)

@@ -8,7 +8,10 @@ from mfv.flow.parameters import collect
 
 
 def command(call: Call) -> int:
-    """Check the graph and the parameters."""
+    """Check the graph and the parameters.
+
+    Examples: python flow.py check
+    """
     graph = read_graph(call.flow)
     check(graph)
     collect(call.flow)
