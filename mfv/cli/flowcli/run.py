@@ -96,7 +96,7 @@ def _attributes(name: str, folder: Path) -> str:
 
     flow, _, number = name.rpartition("/")
     where = f"local@{folder.absolute()}"
-    return json.dumps({"flow_name": flow, "run_id": number, "metadata": where})
+    return json.dumps({"flow_name": flow, "run_id": number, "metadata": where}) + "\n"
 
 
 def _bytes(megabytes: int | None) -> int | None:
