@@ -28,12 +28,20 @@ Show = Callable[[Order, int, Stream, bytes], None]
 class Running:
     """An attempt that was asked for, until its process is gone and its work is durable."""
 
-    def __init__(self, order: Order, channels: Channels, show: Show) -> None:
-        """`show` is told each line that the task prints."""
+    def __init__(
+        self, order: Order, channels: Channels, show: Show, max_log_size: int | None = None
+    ) -> None:
+        """`show` is told each line that the task prints.
+
+        Of each stream at most `max_log_size` bytes are kept.
+        """
         self.order, self.channels = order, channels
         self.pid = 0
         self.inbox = Inbox()
-        self.spools: dict[Stream, Spool] = {"stdout": Spool(), "stderr": Spool()}
+        self.spools: dict[Stream, Spool] = {
+            "stdout": Spool(max_log_size),
+            "stderr": Spool(max_log_size),
+        }
         self.fds: dict[Stream, int] = {"stdout": channels.stdout, "stderr": channels.stderr}
         self.report: Report | None = None
         self.begun = now()
