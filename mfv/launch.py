@@ -23,13 +23,13 @@ from mfv.capture.listing import NESTED_CLONE
 from mfv.capture.secrets import is_secret_name
 from mfv.capture.user import user_at_host
 from mfv.errors import MfvError, StorageError, UnpicklableError
-from mfv.flow.engine import MAX_SPLITS, Engine
+from mfv.flow.engine import Engine
 from mfv.flow.graph import Graph, read_graph
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.lint import check
 from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
-from mfv.flow.seams import Ending, Outcome, Output, StoreAgainError
+from mfv.flow.seams import NO_LIMITS, Ending, Limits, Outcome, Output, StoreAgainError
 from mfv.flow.spec import FlowSpec, constants_of
 from mfv.flow.task import Attempt, FlowRun, Saved
 from mfv.flow.workers import TaskServer, flush, receive, send
@@ -58,17 +58,6 @@ class Prepared(NamedTuple):
     script: Path
     parameters: dict[str, Parameter]  # by name
     values: dict[str, object]  # by name
-
-
-class Limits(NamedTuple):
-    """How much one run may do."""
-
-    max_workers: int = 16  # tasks at a time
-    max_splits: int = MAX_SPLITS  # tasks of one foreach
-    max_log_size: int | None = None  # bytes kept of one stream of a task; None for all
-
-
-NO_LIMITS = Limits()
 
 
 class Result(NamedTuple):
@@ -171,7 +160,7 @@ def _run(
                 commits,
                 output,
                 interrupts,
-                **limits._asdict(),
+                limits=limits,
             ).run()
             if not outcome.sealed:
                 commits.seal(outcome)
@@ -430,13 +419,4 @@ def default_folder(script: Path) -> Path:
     return place / ".mfv"
 
 
-__all__ = [
-    "Limits",
-    "MfvError",
-    "Prepared",
-    "Result",
-    "StorageError",
-    "default_folder",
-    "prepare",
-    "run",
-]
+__all__ = ["MfvError", "Prepared", "Result", "StorageError", "default_folder", "prepare", "run"]

@@ -29,9 +29,12 @@ class Running:
     """An attempt that was asked for, until its process is gone and its work is durable."""
 
     def __init__(
-        self, order: Order, channels: Channels, show: Show, max_log_size: int | None
+        self, order: Order, channels: Channels, show: Show, max_log_size: int | None = None
     ) -> None:
-        """`show` is told each line that the task prints; `max_log_size` bytes of each are kept."""
+        """`show` is told each line that the task prints.
+
+        Of each stream at most `max_log_size` bytes are kept.
+        """
         self.order, self.channels = order, channels
         self.pid = 0
         self.inbox = Inbox()

@@ -37,7 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner": {"client", "errors"},
     "compare": {"repo", "diff", *BELOW_REPO},
     "checkout": {"repo", *BELOW_REPO},
-    "launch": {"flow", "client", "repo", "_version", *BELOW_REPO},
+    "resume": {"flow", "repo", *BELOW_REPO},
+    "launch": {"resume", "flow", "client", "repo", "_version", *BELOW_REPO},
     "render": VALUES,
     "cli": {
         *("_version", "errors", "ids", "manifest", "storage", "serde", "capture"),

@@ -13,7 +13,7 @@ from mfv.cli.flowcli.call import Call
 from mfv.cli.place import chosen_folder, display
 from mfv.cli.progress import Progress
 from mfv.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError
-from mfv.flow.engine import MAX_SPLITS
+from mfv.flow.seams import MAX_SPLITS, Limits
 from mfv.repo.tags import check_tag
 
 
@@ -73,7 +73,7 @@ def command(
             runner_file.write_text(_attributes(name, folder))
 
     new = not (folder / "format").exists()
-    limits = launch.Limits(max_workers, max_num_splits, _bytes(max_log_size))
+    limits = Limits(max_workers, max_num_splits, _bytes(max_log_size))
     result = launch.run(
         prepared, folder, progress, opened=opened, tags=tag, limits=limits, facts=facts
     )
