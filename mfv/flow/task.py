@@ -6,13 +6,14 @@ import contextlib
 import resource
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import NamedTuple, Protocol
 
-from mfv.errors import MfvError
 from mfv.flow.current import current
+from mfv.flow.decorators.base import RunningTask, policy_of
+from mfv.flow.decorators.running import run_decorated
+from mfv.flow.failures import describe, plain
 from mfv.flow.graph import Graph, Node
 from mfv.flow.order import Order, Report, Transition
 from mfv.flow.spec import (
@@ -83,10 +84,10 @@ class Attempt:
             state, arguments = self._prepare()
             self._flow.__dict__.update(self._readonly)
             self._flow.__dict__["_mfv"] = state
-            getattr(self._flow, self._order.step)(*arguments)
+            run_decorated(self._task(), arguments)
             self._transition = self._leave(state)
         except BaseException as error:  # sys.exit, Ctrl-C, a cancelled asyncio task
-            self._failure = _describe(error)
+            self._failure = describe(error)
             with contextlib.suppress(Exception):  # the step may have closed it
                 print(self._failure.traceback, end="", file=sys.stderr, flush=True)
         self._ended = _now()
@@ -103,7 +104,7 @@ class Attempt:
         try:
             saved = self._store.save(values, avoid)
         except Exception as error:  # a full disk, a value that changes while it is stored
-            self._failure = _describe(error)
+            self._failure = describe(error)
             saved = Saved((), (), b"")
         self._failure = self._failure or self._unforeseen(saved)
         artifacts = {artifact.name: artifact for artifact in saved.artifacts} | inherited
@@ -129,6 +130,10 @@ class Attempt:
             failure=self._failure,
             delivery=saved.delivery,
         )
+
+    def _task(self) -> RunningTask:
+        policy = policy_of(self._run.flow, self._order.step)
+        return RunningTask(self._flow, self._run.graph, self._node, self._order, policy)
 
     def _prepare(self) -> tuple[TaskState, list[Inputs]]:
         tasks = [self._store.task(ref) for ref in self._order.parents]
@@ -193,7 +198,7 @@ class Attempt:
         if reason is None:
             return None
         error = FlowStateError(f"step {self._order.step!r} goes over self.{variable}, but {reason}")
-        return _describe(error)
+        return describe(error)
 
     def _left(self) -> tuple[dict[str, object], list[tuple[str, str]]]:
         """The attributes to be stored, and those that are none of a run's business."""
@@ -262,33 +267,7 @@ def _shown(item: object) -> str:
         text = repr(item)
     except Exception:
         text = f"<{type(item).__name__}>"
-    return _text(" ".join(text.split()))[:_VALUE_REPR]
-
-
-def _describe(error: BaseException) -> Failure:
-    """The error as recorded, with the traceback from the user's own code on."""
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith("mfv."):
-        frames = frames.tb_next
-    lines = traceback.format_exception(type(error), error, frames or error.__traceback__)
-    kind = type(error)
-    module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
-    return Failure(
-        _text(f"{module}{kind.__qualname__}"), _text(_said(error))[:4096], _text("".join(lines))
-    )
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, MfvError):
-        return error.message
-    try:
-        return str(error)
-    except Exception:  # the user's own method
-        return "<its text cannot be had>"
-
-
-def _text(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    return plain(" ".join(text.split()))[:_VALUE_REPR]
 
 
 def _now() -> int:
