@@ -40,5 +40,9 @@ class Current:
         self.__dict__["_facts"].clear()
         self.__dict__["_facts"].update(facts)
 
+    def _update(self, **facts: object) -> None:
+        """Adds facts to those of the running task."""
+        self.__dict__["_facts"].update(facts)
+
 
 current = Current()

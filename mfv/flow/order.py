@@ -27,6 +27,14 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
         return Split(self.step, self.variable, self.index, self.total, self.value)
 
 
+class Gang(msgspec.Struct, frozen=True, array_like=True):
+    """Which one a task is among those of a step that run side by side."""
+
+    num_nodes: int
+    node_index: int  # from 0
+    control_task_id: str  # of the one whose index is 0
+
+
 class Order(msgspec.Struct, frozen=True):
     """One task to be run."""
 
@@ -36,6 +44,7 @@ class Order(msgspec.Struct, frozen=True):
     parents: tuple[TaskRef, ...] = ()
     frames: tuple[Frame, ...] = ()
     attempt: int = 0
+    gang: Gang | None = None
 
     @property
     def splits(self) -> tuple[Split, ...]:
