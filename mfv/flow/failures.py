@@ -6,6 +6,7 @@ import traceback
 
 from mfv.errors import MfvError
 from mfv.manifest.records import Failure
+from mfv.manifest.text import printable
 
 _LONGEST = 4096  # characters of a message
 
@@ -15,7 +16,9 @@ def describe(error: BaseException) -> Failure:
     kind = type(error)
     module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
     return Failure(
-        plain(f"{module}{kind.__qualname__}"), plain(said(error))[:_LONGEST], traceback_of(error)
+        printable(f"{module}{kind.__qualname__}"),
+        printable(said(error))[:_LONGEST],
+        traceback_of(error),
     )
 
 
@@ -25,7 +28,7 @@ def traceback_of(error: BaseException) -> str:
     while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith("mfv."):
         frames = frames.tb_next
     lines = traceback.format_exception(type(error), error, frames or error.__traceback__)
-    return plain("".join(lines))
+    return printable("".join(lines))
 
 
 def said(error: BaseException) -> str:
@@ -36,8 +39,3 @@ def said(error: BaseException) -> str:
         return str(error)
     except Exception:  # the user's own method
         return "<its text cannot be had>"
-
-
-def plain(text: str) -> str:
-    """`text` with what UTF-8 cannot hold written out."""
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mfv.flow.decorators.base import RunningTask, decorators_of
+from mfv.flow.spec import FlowStateError
 
 
 def run_decorated(task: RunningTask, arguments: Sequence[Any]) -> None:
@@ -32,9 +33,38 @@ def run_decorated(task: RunningTask, arguments: Sequence[Any]) -> None:
             raise
 
 
-def go_on(task: RunningTask) -> None:
-    """Leaves the step as its source says, whether it came to its self.next or not."""
-    state = task.flow._state()
-    state.transition = None
-    if task.node.next:
-        task.flow.next(*(getattr(task.flow, name) for name in task.node.next))
+def go_on(task: RunningTask, **keywords: Any) -> None:
+    """Leaves the step as its source says, whether it came to its self.next or not.
+
+    With `keywords` they are those of self.next, in the place of what is written there.
+    """
+    flow, node = task.flow, task.node
+    flow._state().transition = None
+    if not node.next:
+        return
+    targets = [getattr(flow, name) for name in node.next]
+    if keywords:
+        flow.next(*targets, **keywords)
+    elif node.num_parallel:
+        raise FlowStateError(
+            f"step {node.name!r} did not come to its self.next, and how many parallel tasks follow "
+            "is not known",
+            hint='say it: {"num_parallel": 4} in the place of the empty dict or True',
+        )
+    elif node.condition is not None:
+        flow.next(_chosen(task, node.condition))
+    else:
+        flow.next(*targets, foreach=node.foreach)
+
+
+def _chosen(task: RunningTask, condition: str) -> Any:
+    """The step that the switch of this step chooses, by the texts of its cases."""
+    value = getattr(task.flow, condition, None)
+    for text, step in task.node.cases:
+        if text == str(value):
+            return getattr(task.flow, step)
+    raise FlowStateError(
+        f"step {task.node.name!r} did not come to its self.next, and self.{condition}, by which "
+        f"it chooses, is {value!r}",
+        hint=f"set self.{condition} to one of {', '.join(text for text, _ in task.node.cases)}",
+    )
