@@ -27,7 +27,6 @@ from mfv.flow.spec import (
 )
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Failure, Task, TaskRef
-from mfv.manifest.text import printable
 
 
 class Saved(NamedTuple):

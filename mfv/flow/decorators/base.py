@@ -10,17 +10,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from copy import copy
-from typing import Any, ClassVar, NamedTuple, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeVar, overload
 
 from mfv.errors import FlowError, did_you_mean
 from mfv.flow.graph import Graph, Node
 from mfv.flow.order import Order
 from mfv.flow.spec import FlowSpec
 
+if TYPE_CHECKING:
+    from mfv.flow.decorators.user.step import StepMutator, UserStepDecorator
+
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 Function = Callable[..., Any]
 
+UNPACKED = "_unpacked_delayed_"  # begins the key that stands for `**config.entry`
 MAX_ATTEMPTS = 6  # of one task, fallbacks included; readers rely on it, as with Metaflow
 
 
@@ -70,22 +74,27 @@ class Decorator:
         line: int | None = None,
     ) -> None:
         """FlowError for an attribute that the decorator does not have."""
-        given = dict(attributes or {})
         self.file, self.line = file, line
+        self.statically_defined = True  # in the source, or by a mutator that is
+        self._take(dict(attributes or {}))
+
+    def _take(self, given: dict[str, Any]) -> None:
         for name in given:
-            if name not in self.defaults and not self.open_ended:
-                known = ", ".join(self.defaults)
-                raise self.wrong(
-                    f"@{self.name} has no attribute '{name}'",
-                    hint=did_you_mean(name, self.defaults)
-                    or (f"it has {known}" if known else "it takes none"),
-                )
+            # `**config.entry`: which attributes these are shows when the configs are read.
+            if name in self.defaults or self.open_ended or name.startswith(UNPACKED):
+                continue
+            known = ", ".join(self.defaults)
+            raise self.wrong(
+                f"@{self.name} has no attribute '{name}'",
+                hint=did_you_mean(name, self.defaults)
+                or (f"it has {known}" if known else "it takes none"),
+            )
         self.given = frozenset(given)  # the attributes that are not left at their defaults
         self.attributes: dict[str, Any] = {**self.defaults, **given}
 
     def settle(self) -> None:
         """Finds the values of attributes that were not known when the source was read."""
-        self.attributes = {name: resolve(value) for name, value in self.attributes.items()}
+        self._take(resolve({name: self.attributes[name] for name in self.given}))
 
     def copied(self) -> Self:
         """One more of it, with attributes of its own."""
@@ -108,6 +117,8 @@ class StepDecorator(Decorator):
     The decorators of a step have their turns in the order in which Python applies them: the one
     next to the `def` first. All hooks but `check` and `policy` run in the task's process.
     """
+
+    gang: ClassVar[bool] = False  # whether its step may be what num_parallel leads to
 
     def check(self, flow: type[FlowSpec], graph: Graph, node: Node) -> None:
         """Before the run: FlowError if it cannot be on this step, or has wrong attributes."""
@@ -134,11 +145,33 @@ class StepDecorator(Decorator):
         return False
 
 
+class FlowOption(NamedTuple):
+    """An option that a flow decorator adds to the flow's command line."""
+
+    name: str
+    is_flag: bool
+    help: str
+
+
+class Beginning(NamedTuple):
+    """What a flow decorator adds to a run."""
+
+    facts: Mapping[str, object] = {}  # for `current`
+    tags: tuple[str, ...] = ()  # that nobody can change
+    notes: tuple[str, ...] = ()  # lines for whoever starts the run
+
+
 class FlowDecorator(Decorator):
     """What may be put above a flow's class."""
 
-    def check(self, flow: type[FlowSpec]) -> None:
-        """Before the run: FlowError if it cannot be on this flow, or has wrong attributes."""
+    options: ClassVar[tuple[FlowOption, ...]] = ()
+
+    def begin(self, flow: type[FlowSpec], user: str, given: Mapping[str, Any]) -> Beginning:
+        """Before the run, which `user` starts with these options: what it adds.
+
+        FlowError if it cannot be on this flow, or has wrong attributes.
+        """
+        return Beginning()
 
 
 class Decoration:
@@ -148,6 +181,14 @@ class Decoration:
         self.decorators: list[StepDecorator] = [
             one.copied() for one in getattr(function, "decorators", ())
         ]
+        # One of the user's own may be both, and is then one object here too.
+        twins: dict[int, Any] = {}
+        self.wrappers: list[UserStepDecorator] = _copies(function, "wrappers", twins)
+        self.mutators: list[StepMutator] = _copies(function, "config_decorators", twins)
+
+
+def _copies(function: Function, field: str, twins: dict[int, Any]) -> list[Any]:
+    return [twins.setdefault(id(one), copy(one)) for one in getattr(function, field, ())]
 
 
 def decoration_of(flow: type[FlowSpec], step: str) -> Decoration:

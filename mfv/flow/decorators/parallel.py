@@ -30,6 +30,7 @@ class ParallelDecorator(StepDecorator):
     """
 
     name = "parallel"
+    gang = True
 
     def check(self, flow: type[FlowSpec], graph: Graph, node: Node) -> None:
         if node.kind is Kind.SWITCH:

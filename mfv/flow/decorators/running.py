@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mfv.flow.decorators.base import RunningTask, decorators_of
+from mfv.flow.decorators.base import RunningTask, decoration_of
 from mfv.flow.spec import FlowStateError
 
 
@@ -15,13 +15,19 @@ def run_decorated(task: RunningTask, arguments: Sequence[Any]) -> None:
     What `before` and `after` raise is the step's own failure, and every decorator hears of a
     failure, even if one before it has dealt with it.
     """
-    decorators = decorators_of(type(task.flow), task.node.name)
+    worn = decoration_of(type(task.flow), task.node.name)
+    decorators = worn.decorators
     function: Callable[..., Any] = getattr(task.flow, task.node.name)
     try:
         for decorator in decorators:
             decorator.enter(task)
         for decorator in decorators:
             decorator.before(task)
+        if worn.wrappers:
+            from mfv.flow.decorators.user.wrapping import wrapped
+
+            function = wrapped(task, worn.wrappers, function)
+        # Outside of what users wrap around a step: a fallback runs nothing of theirs.
         for decorator in decorators:
             function = decorator.wrap(task, function)
         function(*arguments)
