@@ -225,6 +225,7 @@ class Attempt:
             "step_name": order.step,
             "task_id": str(order.id),
             "retry_count": order.attempt,
+            "is_parallel": False,
             "pathspec": f"{name}/{order.run}/{order.step}/{order.id}",
             "parameter_names": list(run.parameters),
             "graph": run.graph,

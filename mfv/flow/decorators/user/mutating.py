@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+from mfv.errors import FlowError, MfvError
 from mfv.flow.decorators.base import Decoration, decoration_of
 from mfv.flow.decorators.user.flow import FlowMutator
 from mfv.flow.decorators.user.mutableflow import MutableFlow
 from mfv.flow.decorators.user.mutablestep import MutableStep
+from mfv.flow.decorators.user.step import StepMutator
 from mfv.flow.spec import FlowSpec, steps_of
 
 M = TypeVar("M")
@@ -28,12 +31,14 @@ def pre_mutate(flow: type[FlowSpec]) -> None:
     if not _first_time(flow, "pre_mutate"):
         return
     for mutator in _turns(mutators_of(flow)):
-        mutator.settle()
-        mutator.pre_mutate(MutableFlow(flow, mutator, early=True))
+        with _told(mutator, "pre_mutate"):
+            mutator.settle()
+            mutator.pre_mutate(MutableFlow(flow, mutator, early=True))
     for name, worn in _steps(flow):
         for step_mutator in _turns(worn.mutators):
-            step_mutator.settle()
-            step_mutator.pre_mutate(MutableStep(flow, name, step_mutator, early=True))
+            with _told(step_mutator, "pre_mutate"):
+                step_mutator.settle()
+                step_mutator.pre_mutate(MutableStep(flow, name, step_mutator, early=True))
 
 
 def mutate(flow: type[FlowSpec]) -> None:
@@ -41,11 +46,35 @@ def mutate(flow: type[FlowSpec]) -> None:
     if not _first_time(flow, "mutate"):
         return
     for mutator in mutators_of(flow):
-        mutator.mutate(MutableFlow(flow, mutator, early=False))
+        with _told(mutator, "mutate"):
+            mutator.mutate(MutableFlow(flow, mutator, early=False))
     for name, worn in _steps(flow):
         for step_mutator in list(worn.mutators):
-            step_mutator.settle()  # one that was typed
-            step_mutator.mutate(MutableStep(flow, name, step_mutator, early=False))
+            with _told(step_mutator, "mutate"):
+                step_mutator.settle()  # one that was typed
+                step_mutator.mutate(MutableStep(flow, name, step_mutator, early=False))
+
+
+@contextmanager
+def _told(mutator: FlowMutator | StepMutator, phase: str) -> Iterator[None]:
+    """Turns what the user's own code raises into one error, with the line where it was raised."""
+    try:
+        yield
+    except MfvError:
+        raise
+    except Exception as error:
+        file, line = mutator.file, mutator.line
+        frames = error.__traceback__
+        while frames is not None:
+            if not frames.tb_frame.f_globals.get("__name__", "").startswith("mfv."):
+                file, line = frames.tb_frame.f_code.co_filename, frames.tb_lineno
+            frames = frames.tb_next
+        raise FlowError(
+            f"{phase} of @{mutator.shown} failed: {type(error).__name__}: {error}",
+            file=file,
+            line=line,
+            hint="mend the mutator, or take it off",
+        ) from error
 
 
 def _turns(mutators: list[M]) -> Iterator[M]:

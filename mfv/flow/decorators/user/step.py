@@ -48,6 +48,8 @@ class UserStepDecoratorBase(metaclass=_Kind):
         self._args, self._kwargs = list(args), kwargs
         self._is_settled = False
         if args and not self._allows_positional:
+            if callable(args[0]):
+                raise self._no_step(args[0])
             raise self.wrong(
                 f"@{self.shown} takes its attributes by name",
                 hint=f"write @{self.shown}(name=value) above a @step",
@@ -56,11 +58,7 @@ class UserStepDecoratorBase(metaclass=_Kind):
     def __call__(self, step: Any) -> Any:
         """Puts it on a step, and returns that step."""
         if getattr(step, "is_step", None) is not True:
-            raise self.wrong(
-                f"@{self.shown} is on '{getattr(step, '__name__', step)}', which is not a step "
-                "where it is applied",
-                hint=f"put @step on the line just above the def, and @{self.shown} above @step",
-            )
+            raise self._no_step(step)
         for field in self._every_field():
             step.__dict__.setdefault(field, []).append(self)
         return step
@@ -105,6 +103,13 @@ class UserStepDecoratorBase(metaclass=_Kind):
 
     def __str__(self) -> str:
         return str(type(self))
+
+    def _no_step(self, thing: Any) -> FlowError:
+        return self.wrong(
+            f"@{self.shown} is on '{getattr(thing, '__name__', thing)}', which is not a step where "
+            "it is applied",
+            hint=f"put @step on the line just above the def, and @{self.shown} above @step",
+        )
 
     def _every_field(self) -> list[str]:
         found = (field for kind in type(self).__mro__ for field in vars(kind).get("_fields", ()))
