@@ -30,6 +30,7 @@ class Place:
     lock: ClassVar = threading.RLock()
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         try:
             self.repository = Repository.open(folder, writer=user_at_host())
         except NotFoundError as error:
@@ -79,8 +80,12 @@ def default_metadata() -> str:
 
 def open_place() -> Place:
     """The repository that is chosen now, opened once as long as it stays the same."""
+    return place_at(_folder())
+
+
+def place_at(folder: Path) -> Place:
+    """The repository at `folder`, the last one opened once as long as it stays the same."""
     global _opened
-    folder = _folder()
     try:
         made = os.stat(folder / "format")
         mark: tuple[object, ...] = (made.st_dev, made.st_ino, made.st_mtime_ns)

@@ -92,14 +92,28 @@ class Outcome(NamedTuple):
     sealed: bool = False  # with its last tasks, by one entry
 
 
+class Limits(NamedTuple):
+    """How much one run may do."""
+
+    max_workers: int = 16  # tasks at a time
+    max_num_splits: int | None = None  # tasks of one foreach; None for any number
+    max_log_size: int | None = None  # bytes kept of one stream of a task; None for all
+
+
+NO_LIMITS = Limits()
+
+
 class _Running:
     """One task's process, as the scheduler sees it."""
 
-    def __init__(self, order: Order, channels: Channels) -> None:
+    def __init__(self, order: Order, channels: Channels, max_log_size: int | None) -> None:
         self.order, self.channels = order, channels
         self.pid = 0
         self.inbox = Inbox()
-        self.spools: dict[Stream, Spool] = {"stdout": Spool(), "stderr": Spool()}
+        self.spools: dict[Stream, Spool] = {
+            "stdout": Spool(max_log_size),
+            "stderr": Spool(max_log_size),
+        }
         self.fds: dict[Stream, int] = {"stdout": channels.stdout, "stderr": channels.stderr}
         self.taken: dict[Stream, int] = {"stdout": 0, "stderr": 0}  # bytes
         self.report: Report | None = None
@@ -120,12 +134,13 @@ class Engine:
         output: Output,
         interrupts: Interrupts,
         *,
-        max_workers: int = 16,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         """`interrupts`: entered by the caller, and for as long as it lasts.
 
-        At most `max_workers` tasks run at a time, and fewer where the limit of open files is low.
+        Fewer tasks than `limits` allows run at a time where the limit of open files is low.
         """
+        self._limits, max_workers = limits, limits.max_workers
         self._graph, self._flow = graph, graph.flow
         self._plan = Plan(graph, run)
         self._server, self._recorder, self._output = server, recorder, output
@@ -201,7 +216,7 @@ class Engine:
 
     def _start(self, order: Order) -> None:
         try:
-            running = _Running(order, self._server.start(order))
+            running = _Running(order, self._server.start(order), self._limits.max_log_size)
         except ConnectionError:
             self._bereave()
             return
@@ -340,7 +355,21 @@ class Engine:
         if task.step == self._graph.end:
             self._results = task.artifacts
         transition = running.report.transition
+        most = self._limits.max_num_splits
+        if most is not None and transition.total > most:
+            self._refuse(task.step, transition.total, most)
+            return
         self._waiting.extend(self._plan.finished(running.order, ref, transition))
+
+    def _refuse(self, step: str, total: int, most: int) -> None:
+        """Fails the run because a step splits too wide; what the step left is kept."""
+        why = (
+            f"step {step!r} splits into {total} tasks, more than the {most} that this run may: "
+            f"--max-num-splits {total} allows them"
+        )
+        self._output.note(why)
+        if self._first_failure is None:
+            self._first_failure = (step, Failure("TooManySplits", why, ""))
 
     def _ask_again(self, over: Sequence[_Running], error: StoreAgainError) -> None:
         """Has the tasks whose deliveries lean on condemned packs store them anew."""

@@ -403,7 +403,7 @@ def test_a_switch_repeats_steps_with_a_foreach_in_them_until_it_is_done(place: P
             pass
         """
     )
-    place.run()
+    place.run("--max-num-splits", "300")
     assert place.values("end")["rounds"] == [[10, 20], [11, 21], [12, 22]]
     assert {step: len(refs) for step, refs in place.view().steps().items()} == {
         "start": 1,

@@ -46,7 +46,7 @@ class CardDecorator(IgnoredStepDecorator):
     many = True
 
     def enter(self, task: RunningTask) -> None:
-        current._update(card=NoCard())
+        current._update({"card": NoCard()})
 
 
 card = StepMark(CardDecorator)

@@ -53,7 +53,7 @@ class ParallelDecorator(StepDecorator):
             facts = Parallel(_HERE, 1, 0, str(task.order.id))
         else:
             facts = Parallel(_HERE, gang.num_nodes, gang.node_index, gang.control_task_id)
-        current._update(parallel=facts, is_parallel=True)
+        current._update({"parallel": facts, "is_parallel": True})
         os.environ.update(self.variables(facts))
 
     def variables(self, facts: Parallel) -> dict[str, str]:

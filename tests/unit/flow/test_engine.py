@@ -14,7 +14,7 @@ import pytest
 from flowgraphs import graph_of, node
 
 from mfv.errors import StorageError
-from mfv.flow.engine import Ending, Engine, Outcome, StoreAgainError
+from mfv.flow.engine import NO_LIMITS, Ending, Engine, Limits, Outcome, StoreAgainError
 from mfv.flow.graph import Graph
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.order import Order, Report, Transition
@@ -145,14 +145,31 @@ def play(
     recorder: Recorder,
     interrupts: Interrupts,
     watcher: Watcher | None = None,
-    **options: int,
+    limits: Limits = NO_LIMITS,
 ) -> Outcome:
     server = TaskServer(run)
     try:
-        engine = Engine(graph, 1, server, recorder, watcher or Watcher(), interrupts, **options)
+        engine = Engine(graph, 1, server, recorder, watcher or Watcher(), interrupts, limits=limits)
         return engine.run()
     finally:
         server.stop()
+
+
+def test_a_foreach_wider_than_allowed_ends_the_run_and_its_step_is_kept(
+    interrupts: Interrupts,
+) -> None:
+    recorder, watcher = Recorder(), Watcher()
+    limits = Limits(max_num_splits=ITEMS - 1)
+    outcome = play(WIDE, reporting(WIDE), recorder, interrupts, watcher, limits)
+    assert (outcome.status, outcome.failed_step) == ("failed", "start")
+    assert outcome.failure is not None
+    assert f"--max-num-splits {ITEMS}" in outcome.failure.message
+    assert [(task.step, task.status) for task in recorder.tasks] == [("start", "ok")]
+
+
+def test_a_foreach_as_wide_as_allowed_runs(interrupts: Interrupts) -> None:
+    limits = Limits(max_num_splits=ITEMS)
+    assert play(WIDE, reporting(WIDE), Recorder(), interrupts, None, limits).status == "ok"
 
 
 def test_every_task_is_committed_once_and_the_run_is_ok(interrupts: Interrupts) -> None:
@@ -212,7 +229,7 @@ def test_a_task_is_said_to_be_started_before_it_prints_and_done_after_its_commit
 def test_no_more_tasks_run_at_once_than_allowed(interrupts: Interrupts) -> None:
     watcher = Watcher()
     slow = reporting(WIDE, lambda order: time.sleep(0.02))
-    play(WIDE, slow, Recorder(), interrupts, watcher, max_workers=2)
+    play(WIDE, slow, Recorder(), interrupts, watcher, Limits(max_workers=2))
     running = most = 0
     for what, _, _ in watcher.said:
         running += (what == "started") - (what == "finished")
@@ -233,7 +250,7 @@ def test_after_a_failure_nothing_new_starts_and_what_runs_may_finish(
             time.sleep(0.1)
 
     recorder, watcher = Recorder(), Watcher()
-    outcome = play(WIDE, reporting(WIDE, act), recorder, interrupts, watcher, max_workers=2)
+    outcome = play(WIDE, reporting(WIDE, act), recorder, interrupts, watcher, Limits(max_workers=2))
     assert (outcome.status, outcome.failed_step) == ("failed", "each")
     assert outcome.failure == Failure("ValueError", "broken", "")
     assert [task.status for task in recorder.tasks] == ["ok", "failed", "ok"]
