@@ -65,6 +65,7 @@ class Decorator:
     defaults: ClassVar[Mapping[str, Any]] = {}
     open_ended: ClassVar[bool] = False  # takes attributes of any name
     many: ClassVar[bool] = False  # can be put several times on one thing
+    instead: ClassVar[str] = ""  # what is so here, where the decorator has no effect
 
     def __init__(
         self,

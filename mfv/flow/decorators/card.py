@@ -42,7 +42,7 @@ class CardDecorator(IgnoredStepDecorator):
     """@card has no effect here: no cards are made. `current.card` takes what it is given."""
 
     name = "card"
-    why = "no cards are made"
+    instead = "no cards are made"
     many = True
 
     def enter(self, task: RunningTask) -> None:

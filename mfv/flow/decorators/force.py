@@ -8,7 +8,7 @@ decorator looks at its step.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mfv.errors import FlowError
 from mfv.flow.decorators.base import (
@@ -19,11 +19,11 @@ from mfv.flow.decorators.base import (
     decoration_of,
     flow_decorators_of,
 )
-from mfv.flow.decorators.ignored import IgnoredFlowDecorator, IgnoredStepDecorator
-from mfv.flow.decorators.registry import STEP, step_mark, unknown
-from mfv.flow.decorators.specs import Spec, parse_spec
 from mfv.flow.graph import Graph
 from mfv.flow.spec import FlowSpec, steps_of
+
+if TYPE_CHECKING:
+    from mfv.flow.decorators.specs import Spec
 
 
 class Typed(NamedTuple):
@@ -74,13 +74,18 @@ def put_in_force(flow: type[FlowSpec], graph: Graph, user: str, typed: Typed) ->
 
 def _attach(flow: type[FlowSpec], graph: Graph, text: str) -> None:
     """Puts a typed decorator on every step that does not have it."""
+    from mfv.flow.decorators.registry import step_mark
+    from mfv.flow.decorators.specs import parse_spec
+
     spec = parse_spec(text)
     mark = step_mark(spec.name)
     if mark is None:
         _attach_user(flow, graph, spec)
         return
     if spec.positional:
-        raise unknown_attributes(spec)
+        raise FlowError(
+            f"@{spec.name} takes its attributes by name", hint=f"write {spec.name}:attribute=value"
+        )
     for worn in _worn(flow, graph):
         decorator = mark.kind(spec.attributes)
         decorator.statically_defined = False
@@ -88,14 +93,8 @@ def _attach(flow: type[FlowSpec], graph: Graph, text: str) -> None:
             worn.decorators.append(decorator)
 
 
-def unknown_attributes(spec: Spec) -> FlowError:
-    """The error for attributes without names."""
-    return FlowError(
-        f"@{spec.name} takes its attributes by name", hint=f"write {spec.name}:attribute=value"
-    )
-
-
 def _attach_user(flow: type[FlowSpec], graph: Graph, spec: Spec) -> None:
+    from mfv.flow.decorators.registry import STEP, unknown
     from mfv.flow.decorators.user.names import find_step_decorator, known_step_decorators
 
     kind = find_step_decorator(spec.name)
@@ -140,8 +139,8 @@ def _begun(flow: type[FlowSpec], graph: Graph, user: str, options: Mapping[str, 
         notes.update(dict.fromkeys(begun.notes))
     worn = [one for decoration in _worn(flow, graph) for one in decoration.decorators]
     for one in (*flow_decorators_of(flow), *worn):
-        if isinstance(one, IgnoredFlowDecorator | IgnoredStepDecorator):
-            notes[f"@{one.name} ignored: {one.why}"] = None
+        if one.instead:
+            notes[f"@{one.name} ignored: {one.instead}"] = None
     return Beginning(facts, tuple(tags), tuple(notes))
 
 

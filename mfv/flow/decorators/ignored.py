@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from mfv.flow.decorators.base import FlowDecorator, FlowMark, StepDecorator, StepMark
 
 _MACHINE = "steps run on this machine"
@@ -15,7 +13,6 @@ class IgnoredStepDecorator(StepDecorator):
     """A decorator without effect here, whatever its attributes."""
 
     open_ended = True
-    why: ClassVar[str]  # what is so here instead
 
 
 class IgnoredFlowDecorator(FlowDecorator):
@@ -23,18 +20,17 @@ class IgnoredFlowDecorator(FlowDecorator):
 
     open_ended = True
     many = True
-    why: ClassVar[str]
 
 
 def _step(name: str, why: str, *, many: bool = False) -> StepMark:
     doc = f"@{name} has no effect here: {why}."
-    facts = {"name": name, "why": why, "many": many, "__doc__": doc, "__module__": __name__}
+    facts = {"name": name, "instead": why, "many": many, "__doc__": doc, "__module__": __name__}
     return StepMark(type(f"Ignored_{name}", (IgnoredStepDecorator,), facts))
 
 
 def _flow(name: str, why: str) -> FlowMark:
     doc = f"@{name} has no effect here: {why}."
-    facts = {"name": name, "why": why, "__doc__": doc, "__module__": __name__}
+    facts = {"name": name, "instead": why, "__doc__": doc, "__module__": __name__}
     return FlowMark(type(f"Ignored_{name}", (IgnoredFlowDecorator,), facts))
 
 

@@ -323,7 +323,9 @@ def test_a_class_can_make_a_failed_step_ok() -> None:
 
 def test_each_flow_has_a_decorator_of_its_own() -> None:
     first, second = flow(Timed), flow(Timed)
-    assert decoration_of(first, "start").wrappers[0] is not decoration_of(second, "start").wrappers
+    assert (
+        decoration_of(first, "start").wrappers[0] is not decoration_of(second, "start").wrappers[0]
+    )
     assert attempt(first).values["seen"] == attempt(second).values["seen"] == ("start", {})
 
 
