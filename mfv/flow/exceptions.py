@@ -20,9 +20,9 @@ class FailureHandledByCatch(MfvError):  # noqa: N818
     code = "handled-by-catch"
 
     def __init__(self, attempts: int) -> None:
+        which = "its one attempt" if attempts == 1 else f"all of its {attempts} attempts"
         super().__init__(
-            f"the task ended without an exception of its own in all of its {attempts} attempts; "
-            "@catch goes on without it"
+            f"the task ended without an exception of its own in {which}; @catch goes on without it"
         )
 
 

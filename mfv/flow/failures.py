@@ -23,11 +23,16 @@ def describe(error: BaseException) -> Failure:
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback as Python prints it, without the frames of ours that come first."""
+    """The traceback as Python prints it, without the frames of ours that come first.
+
+    An error that we raise where no code of the user's runs is its own explanation.
+    """
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith("mfv."):
         frames = frames.tb_next
-    lines = traceback.format_exception(type(error), error, frames or error.__traceback__)
+    if frames is None and not isinstance(error, MfvError):
+        frames = error.__traceback__
+    lines = traceback.format_exception(type(error), error, frames)
     return printable("".join(lines))
 
 

@@ -113,7 +113,10 @@ def test_a_fallback_runs_nothing_of_the_step_and_says_that_its_process_kept_dyin
     assert tried.ok
     assert "ran" not in tried.values
     assert tried.values["failure"].type == "mfv.flow.exceptions.FailureHandledByCatch"
-    assert "in all of its 1 attempts" in tried.values["failure"].exception
+    assert "in its one attempt" in tried.values["failure"].exception
+    later = attempt(Retried, number=3)
+    assert "in all of its 3 attempts" in later.values["failure"].exception
+    assert "Traceback" not in later.values["failure"].stacktrace
 
 
 def test_an_exit_is_no_exception_and_is_left_to_the_fallbacks() -> None:
