@@ -126,10 +126,12 @@ class RunData:
         with self.place.lock:
             found = self._now().attempts.get((step, task), [])
         running = self.running
-        if found or running is None or (step, task) != (running.step, running.id):
+        if running is None or (step, task) != (running.step, running.id):
+            return found
+        if any(ref.attempt == running.attempt for ref in found):
             return found
         begun, attempt = running.started, running.attempt
-        return [TaskRef(step, task, attempt, "failed", begun, 0, _UNRECORDED, b"")]
+        return [*found, TaskRef(step, task, attempt, "failed", begun, 0, _UNRECORDED, b"")]
 
     def find_task(self, step: str, task: str, attempt: int | None) -> TaskRef:
         """The newest finished attempt of a task, or the one asked for.

@@ -242,7 +242,7 @@ class Attempt:
 
     def _graph_info(self) -> dict[str, object]:
         run = self._run
-        return graph_info(run.graph, collect(run.flow), run.constants)
+        return graph_info(run.flow, run.graph, collect(run.flow), run.constants)
 
 
 def _now() -> int:

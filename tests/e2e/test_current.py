@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from processes import Place, flow
 
+from mfv.client import MetaflowNotFound, Run, Task, default_namespace
 from mfv.repo.repository import Repository
 
 BODY = """
@@ -191,3 +193,75 @@ def test_a_library_reads_the_running_task_by_its_pathspec_in_any_namespace(place
     place.run()
     assert place.values("start")["owner"] == ["user:ana"]
     assert place.values("start")["same"]
+
+
+def test_the_graph_tells_the_decorators_and_what_they_were_given(place: Place) -> None:
+    place.write(
+        """
+        @retry(times=1, minutes_between_retries=0)
+        @step
+        def start(self):
+            self.graph = current.graph
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """
+    )
+    script = place.folder / "flow.py"
+    script.write_text("from mfv import project, retry\n" + script.read_text())
+    script.write_text(script.read_text().replace("class F(", '@project(name="demo")\nclass F('))
+    place.run()
+    graph = place.values("start")["graph"]
+    assert graph["steps"]["start"]["decorators"] == [
+        {
+            "name": "retry",
+            "attributes": {"times": 1, "minutes_between_retries": 0},
+            "statically_defined": True,
+        }
+    ]
+    assert [one["name"] for one in graph["decorators"]] == ["project"]
+
+
+def test_a_failed_attempt_can_be_read_beside_the_one_that_worked(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write(
+        """
+        @retry(times=1, minutes_between_retries=0)
+        @step
+        def start(self):
+            self.tries = current.retry_count
+            current.run.add_tag(f"try{current.task.current_attempt}")
+            print("try", self.tries)
+            if self.tries == 0:
+                raise ValueError("the first")
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """
+    )
+    script = place.folder / "flow.py"
+    script.write_text("from mfv import retry\n" + script.read_text())
+    place.run()
+    monkeypatch.setenv("MFV_DIR", str(place.store))
+    monkeypatch.setenv("MFV_USER", "ana")
+    default_namespace()
+    task, first = Task("F/1/start/1"), Task("F/1/start/1", attempt=0)
+    assert (task.current_attempt, task.successful, task.data.tries) == (1, True, 1)
+    assert (first.current_attempt, first.successful, first.data.tries) == (0, False, 0)
+    assert (task.stdout, first.stdout) == ("try 1\n", "try 0\n")
+    assert first.exception is not None
+    assert first.exception.exception == "the first"
+    assert task.exception is None
+    assert task.created_at == first.created_at
+    assert Run("F/1").successful
+    assert Run("F/1").user_tags == {"try0", "try1"}
+    with pytest.raises(MetaflowNotFound, match="no attempt 2"):
+        Task("F/1/start/1", attempt=2)
+    assert place.python("flow.py", "--quiet", "logs", "1/start", "--attempt", "0").out.startswith(
+        "try 0\n"
+    )

@@ -79,6 +79,7 @@ PARALLEL = """
 def start(self):
     self.next(self.work, num_parallel=2)
 
+@parallel
 @step
 def work(self):
     self.next(self.join)
@@ -103,7 +104,8 @@ def everything(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def run_of(place: Place, body: str) -> Run:
-    place.write(body)
+    script = place.write(body)
+    script.write_text(f"from mfv import parallel\n{script.read_text()}")
     place.run()
     return Run("F/1")
 

@@ -20,7 +20,7 @@ def command(
     """
     graph = read_graph(call.flow)
     check(graph)
-    steps, structure = steps_of_graph(graph)
+    steps, structure = steps_of_graph(call.flow, graph)
     if json:
         from mfv.render.json import document
 
