@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import inspect
 import json
@@ -10,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +20,22 @@ import msgspec
 from mfv._version import __version__
 from mfv.capture import environment, git, process, snapshot
 from mfv.capture.listing import NESTED_CLONE
-from mfv.capture.secrets import is_secret_name
+from mfv.capture.secrets import is_secret_name, is_secret_path
 from mfv.capture.user import user_at_host
 from mfv.errors import MfvError, StorageError, UnpicklableError
+from mfv.flow.config import (
+    VALUE_OPTION,
+    ConfigOption,
+    ReadConfig,
+    collect_configs,
+    know,
+    read_configs,
+    values_of,
+)
+from mfv.flow.configvalue import ConfigValue
 from mfv.flow.engine import Ending, Engine, Outcome, Output, StoreAgainError
 from mfv.flow.graph import Graph, read_graph
+from mfv.flow.includefile import Included, IncludeFile, include
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.lint import check
 from mfv.flow.order import Order
@@ -33,7 +45,7 @@ from mfv.flow.task import Attempt, FlowRun, Saved
 from mfv.flow.workers import TaskServer, flush, receive, send
 from mfv.ids import PackId
 from mfv.manifest.artifact import SCALAR, Artifact
-from mfv.manifest.records import GraphNode, Opening, Task, TaskRef
+from mfv.manifest.records import GivenFile, GraphNode, Opening, Task, TaskRef
 from mfv.manifest.text import printable
 from mfv.odb.writer import Parcel, Writer
 from mfv.repo.artifacts import load, store, store_all
@@ -55,7 +67,35 @@ class Prepared(NamedTuple):
     graph: Graph
     script: Path
     parameters: dict[str, Parameter]  # by name
-    values: dict[str, object]  # by name
+    values: dict[str, object]  # by name; of an IncludeFile its path
+    included: Mapping[str, Included] = {}  # by name; the files that were given
+    configs: Mapping[str, ReadConfig] = {}  # by name
+
+    def seen(self) -> dict[str, object]:
+        """What steps see of all inputs, by attribute."""
+        found = {p.attribute: self.values[name] for name, p in self.parameters.items()}
+        for name, file in self.included.items():
+            found[self.parameters[name].attribute] = file.value
+        return found | {c.spec.attribute: c.value for c in self.configs.values()}
+
+    def recorded(self) -> dict[str, object]:
+        """What is recorded of all inputs, by attribute: before any parser, and without a wrap."""
+        found = self.seen() | {c.spec.attribute: c.recorded for c in self.configs.values()}
+        for name, file in self.included.items():
+            found[self.parameters[name].attribute] = file.content
+        return found
+
+    def secret(self) -> tuple[str, ...]:
+        """The options whose value is kept out of the record; of a config, `config NAME`."""
+        found = []
+        for name, parameter in self.parameters.items():
+            path = self.included[name].path if name in self.included else ""
+            if _is_secret(name, parameter.attribute, path):
+                found.append(name)
+        for name, config in self.configs.items():
+            if _is_secret(name, config.spec.attribute, config.path):
+                found.append(f"config {name}")
+        return tuple(found)
 
 
 class Result(NamedTuple):
@@ -74,19 +114,51 @@ class _Delivery(msgspec.Struct, frozen=True, array_like=True):
     relied: tuple[bytes, ...]
 
 
+def read_inputs(
+    flow: type[FlowSpec], given: Sequence[ConfigOption], environ: Mapping[str, str], user: str
+) -> dict[str, ReadConfig]:
+    """Reads the configs of a flow, by name; from then on `resolve_delayed` knows them.
+
+    Raises FlowError, ParameterError.
+    """
+
+    def context(name: str) -> ParameterContext:
+        return ParameterContext(flow.__name__, user, name, print, "local")
+
+    configs = read_configs(collect_configs(flow), given, environ, context)
+    know(values_of(configs))
+    return configs
+
+
 def prepare(
-    flow: type[FlowSpec], given: Mapping[str, str], environ: Mapping[str, str], user: str
+    flow: type[FlowSpec],
+    given: Mapping[str, str],
+    environ: Mapping[str, str],
+    user: str,
+    configs: Mapping[str, ReadConfig] | None = None,
 ) -> Prepared:
-    """Checks the flow and finds a value for each parameter; raises FlowError, ParameterError."""
+    """Checks the flow and finds a value for each input; raises FlowError, ParameterError.
+
+    `configs`: as `read_inputs` gave them; read here if they were not.
+    """
+    if configs is None:
+        configs = read_inputs(flow, (), environ, user)
     graph = read_graph(flow)
     check(graph)
     parameters = collect(flow)
+    known = ConfigValue(values_of(configs))
 
     def context(parameter: Parameter) -> ParameterContext:
-        return ParameterContext(flow.__name__, user, parameter.name, print, "local")
+        return ParameterContext(flow.__name__, user, parameter.name, print, "local", known)
 
     values = resolve(parameters, given, environ, context)
-    return Prepared(flow, graph, Path(inspect.getfile(flow)).absolute(), parameters, values)
+    included = {
+        name: include(parameter, path)
+        for name, parameter in parameters.items()
+        if isinstance(parameter, IncludeFile) and isinstance(path := values[name], str)
+    }
+    script = Path(inspect.getfile(flow)).absolute()
+    return Prepared(flow, graph, script, parameters, values, included, configs)
 
 
 def run(
@@ -119,7 +191,6 @@ def _run(
     max_workers: int,
 ) -> Result:
     who = process.read_process()
-    attributes = {prepared.parameters[n].attribute: v for n, v in prepared.values.items()}
     facts = {
         "username": who.user,
         "namespace": f"user:{who.user}",
@@ -127,13 +198,13 @@ def _run(
         "origin_run_id": None,
     }
     constants = constants_of(prepared.flow)
-    flow_run = FlowRun(prepared.flow, prepared.graph, attributes, constants, facts)
+    flow_run = FlowRun(prepared.flow, prepared.graph, prepared.seen(), constants, facts)
     # Before anything is opened: the tasks' processes are forked from this very moment.
     server = TaskServer(lambda order, line: _run_task(flow_run, folder, order, line))
     try:
         repository = Repository.create(folder, writer=user_at_host())
         recorder = RunRecorder(
-            repository, lambda writer: _opening(writer, prepared, who, attributes, constants)
+            repository, lambda writer: _opening(writer, prepared, who, constants)
         )
         try:
             opened(recorder.name)
@@ -280,26 +351,24 @@ def _opening(
     writer: Writer,
     prepared: Prepared,
     who: process.Process,
-    attributes: Mapping[str, object],
     constants: Mapping[str, object],
 ) -> Opening:
-    """Stores the code, the environment and the parameters, and describes the run."""
+    """Stores the code, the environment and the inputs, and describes the run."""
     shot = snapshot.take(prepared.script)
     state = git.read_git(prepared.script.parent)
     tree, left_out = store_tree(writer, shot)
-    secret = tuple(
-        name
-        for name, parameter in prepared.parameters.items()
-        if is_secret_name(name) or is_secret_name(parameter.attribute)
-    )
-    hidden = {prepared.parameters[name].attribute for name in secret}
-    shown = {name: REDACTED if name in hidden else value for name, value in attributes.items()}
+    secret = prepared.secret()
+    hidden = {_attribute(prepared, name) for name in secret}
+    recorded = prepared.recorded().items()
+    parameters = {
+        name: store(writer, name, REDACTED if name in hidden else value) for name, value in recorded
+    }
     kept = [_constant(writer, name, value) for name, value in constants.items()]
     return Opening(
         flow=prepared.flow.__name__,
         created=time.time_ns() // 1000,
         script=printable(shot.entry),
-        parameters=tuple(store(writer, name, value) for name, value in shown.items()),
+        parameters=tuple(parameters.values()),
         constants=tuple(artifact for artifact in kept if artifact is not None),
         graph=tuple(_node(prepared.graph, name) for name in prepared.graph.nodes),
         tree=bytes(tree),
@@ -317,15 +386,55 @@ def _opening(
         secret=secret,
         folder=printable(_below(shot.root, who.cwd)),
         cloned_from=_cloned_from(shot.root),
+        files=tuple(_given_files(writer, prepared, parameters, secret)),
     )
 
 
+def _is_secret(name: str, attribute: str, path: str) -> bool:
+    """Whether an input is likely to be one, by its names or that of the file it is read from."""
+    return is_secret_name(name) or is_secret_name(attribute) or is_secret_path(path)
+
+
+def _attribute(prepared: Prepared, option: str) -> str:
+    """Where steps see what is secret of the name `option`."""
+    kind, space, name = option.partition(" ")
+    if space:
+        return prepared.configs[name].spec.attribute
+    return prepared.parameters[kind].attribute
+
+
+def _given_files(
+    writer: Writer, prepared: Prepared, artifacts: Mapping[str, Artifact], secret: Sequence[str]
+) -> Iterator[GivenFile]:
+    """What was read before the run, so that a clone can be given the same."""
+    for name, file in prepared.included.items():
+        parameter = prepared.parameters[name]
+        assert isinstance(parameter, IncludeFile)
+        if name in secret:
+            continue
+        frames = artifacts[parameter.attribute].frames
+        # The artifact of a text is its UTF-8: mostly what the file is, and stored already.
+        is_plain = not parameter.is_text or codecs.lookup(parameter.encoding).name == "utf-8"
+        if frames and is_plain:
+            blob, size = frames[0].blob, frames[0].size
+        else:
+            content = file.content
+            data = content if isinstance(content, bytes) else content.encode(parameter.encoding)
+            blob, size = bytes(writer.add_blob(data)), len(data)
+        yield GivenFile((name,), printable(file.path), blob, size)
+    for name, config in prepared.configs.items():
+        if config.text is not None and f"config {name}" not in secret:
+            data = config.text.encode("utf-8", "backslashreplace")
+            blob = bytes(writer.add_blob(data))
+            yield GivenFile(("config", name), printable(config.path), blob, len(data))
+
+
 def _options(prepared: Prepared, secret: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Each parameter as one would type it, secrets and those without a value left out."""
+    """Each parameter as one would type it; secrets, files and those without a value left out."""
     texts = (
         (name, as_text(prepared.parameters[name], value))
         for name, value in prepared.values.items()
-        if name not in secret
+        if name not in secret and name not in prepared.included
     )
     return tuple((name, printable(text)) for name, text in texts if text is not None)
 
@@ -333,10 +442,13 @@ def _options(prepared: Prepared, secret: Sequence[str]) -> tuple[tuple[str, str]
 def _without_values(argv: Sequence[str], secret: Sequence[str]) -> list[str]:
     """The command line with the values of secret parameters taken out."""
     flags = {f"--{name}" for name in secret}
+    configs = [name.removeprefix("config ") for name in secret if " " in name]
+    apart, glued = [[VALUE_OPTION, n] for n in configs], {f"{VALUE_OPTION}={n}" for n in configs}
     words: list[str] = []
     for word in argv:
         flag, equals, _ = word.partition("=")
-        if words and words[-1] in flags:
+        last = words[-1] if words else ""
+        if last in flags or last in glued or words[-2:] in apart:
             words.append(REDACTED)
         else:
             words.append(f"{flag}={REDACTED}" if equals and flag in flags else word)

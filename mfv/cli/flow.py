@@ -9,9 +9,12 @@ from typing import Annotated, Any, NoReturn
 
 from mfv.capture.user import user_name
 from mfv.cli.command import Param, option, params_of, parse
+from mfv.cli.configs import config_params, read_words
 from mfv.cli.main import guarded
 from mfv.cli.place import chosen_folder, display
 from mfv.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError, did_you_mean
+from mfv.flow.config import ReadConfig
+from mfv.flow.includefile import IncludeFile
 from mfv.flow.parameters import Parameter, collect
 from mfv.flow.spec import FlowSpec
 
@@ -25,12 +28,14 @@ def main(flow: type[FlowSpec], words: Sequence[str] | None = None) -> NoReturn:
 
 
 def _dispatch(flow: type[FlowSpec], words: list[str]) -> int:
+    configs, words = read_words(flow, words, os.environ, user_name())
     parameters = collect(flow)
-    params = [*params_of(run_options), *(_param(parameter) for parameter in parameters.values())]
+    own = (_param(parameter) for parameter in parameters.values())
+    params = [*params_of(run_options), *config_params(flow), *own]
     if words[:1] == ["run"]:
         values = parse(params, words[1:])
         if values is not None:
-            return _start(flow, parameters, values)
+            return _start(flow, parameters, configs, values)
     elif words == ["check"]:
         return _check(flow)
     elif words == ["show"]:
@@ -38,16 +43,20 @@ def _dispatch(flow: type[FlowSpec], words: list[str]) -> int:
     elif words and not words[0].startswith("-") and words[0] not in _COMMANDS:
         hint = did_you_mean(words[0], _COMMANDS) or f"it has {', '.join(_COMMANDS)}"
         raise UsageError(f"a flow has no command {words[0]!r}", hint=hint)
-    return _by_typer(flow, parameters, params, words)
+    return _by_typer(flow, parameters, configs, params, words)
 
 
 def _by_typer(
-    flow: type[FlowSpec], parameters: dict[str, Parameter], params: list[Param], words: list[str]
+    flow: type[FlowSpec],
+    parameters: dict[str, Parameter],
+    configs: dict[str, ReadConfig],
+    params: list[Param],
+    words: list[str],
 ) -> int:
     from mfv.cli.typed import Declared, application, finish
 
     def run(**values: Any) -> int:
-        return _start(flow, parameters, values)
+        return _start(flow, parameters, configs, values)
 
     commands = [
         Declared("run", params, run, "Run the flow and record the run."),
@@ -77,13 +86,20 @@ def _param(parameter: Parameter) -> Param:
     default = parameter.default
     if parameter.required:
         text = f"{text} [required]".strip()
-    elif default is not None and not callable(default) and parameter.show_default:
-        text = f"{text} [default: {default}]".strip()
-    flag = option(f"--{parameter.name}", help=text)
+    elif default is not None and parameter.show_default:
+        shown = "computed when the run starts" if callable(default) else default
+        text = f"{text} [default: {shown}]".strip()
+    metavar = "FILE" if isinstance(parameter, IncludeFile) else None
+    flag = option(f"--{parameter.name}", help=text, metavar=metavar)
     return Param(f"parameter {parameter.name}", str, False, False, None, flag)
 
 
-def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[str, Any]) -> int:
+def _start(
+    flow: type[FlowSpec],
+    parameters: dict[str, Parameter],
+    configs: dict[str, ReadConfig],
+    values: dict[str, Any],
+) -> int:
     from mfv import launch
     from mfv.cli.progress import Progress
     from mfv.repo.tags import check_tag
@@ -99,7 +115,7 @@ def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[
     for tag in values["tag"]:
         check_tag(tag)
     number_file = _checked_file(values["run_id_file"])
-    prepared = launch.prepare(flow, given, os.environ, user_name())
+    prepared = launch.prepare(flow, given, os.environ, user_name(), configs)
     chosen = chosen_folder()
     folder = Path(chosen) if chosen else launch.default_folder(prepared.script)
     progress = Progress()

@@ -21,7 +21,7 @@ from mfv.flow.delayed import (
     resolve_delayed,
     too_early,
 )
-from mfv.flow.parameters import RESERVED, ParameterContext, check_name, gather
+from mfv.flow.parameters import RESERVED, Parameter, ParameterContext, check_name, gather
 from mfv.flow.parsers import Parser, check_parser, parse_with
 
 # The options of a flow that has configs, and the variables that stand for them; best first.
@@ -160,6 +160,13 @@ class ReadConfig(NamedTuple):
 def collect_configs(flow_class: type) -> dict[str, ConfigSpec]:
     """The configs of a flow by name, inherited ones first, in order of definition; FlowError."""
     declared = gather(flow_class, Config, "config", lambda one: one._spec.name)
+    for parameter in gather(flow_class, Parameter, "parameter", lambda one: one.name).values():
+        if declared and f"--{parameter.name}" in (PATH_OPTION, VALUE_OPTION):
+            raise FlowError(
+                f"parameter '{parameter.name}' of flow '{flow_class.__name__}' has the name of "
+                "an option that every flow with a Config has",
+                hint="name it otherwise; the attribute can stay as it is",
+            )
     specs = (config._spec._replace(attribute=name) for name, config in declared.items())
     return {spec.name: spec for spec in specs}
 

@@ -10,6 +10,8 @@ import msgspec
 
 from mfv.errors import MfvError, did_you_mean
 from mfv.flow import randomness as _randomness  # noqa: F401  (notes the state before the flow)
+from mfv.flow.config import Config
+from mfv.flow.delayed import Delayed, resolve_delayed
 from mfv.flow.parameters import Parameter
 from mfv.manifest.artifact import Artifact
 
@@ -304,20 +306,25 @@ def steps_of(flow: type[FlowSpec]) -> dict[str, Callable[..., Any]]:
     found: dict[str, Callable[..., Any]] = {}
     for name in dir(flow):
         member: Any = getattr(flow, name, None)
-        if getattr(member, "is_step", False):
+        if getattr(member, "is_step", False) is True:
             found[name] = member
     return found
 
 
 def constants_of(flow: type[FlowSpec]) -> dict[str, object]:
-    """The public class attributes of a flow that are plain values: artifacts of every task."""
+    """The public class attributes of a flow that are plain values: artifacts of every task.
+
+    One that is taken from a config (`depth = config.model.depth`) has the value that it has there.
+    """
     found: dict[str, object] = {}
     for kind in reversed(flow.__mro__):
         if kind in (FlowSpec, object):
             continue
         for name, value in vars(kind).items():
-            if name.startswith("_") or isinstance(value, (Parameter, type)):
+            if name.startswith("_") or isinstance(value, (Parameter, Config, type)):
                 found.pop(name, None)
+            elif isinstance(value, Delayed):
+                found[name] = resolve_delayed(value)
             elif not callable(value) and not hasattr(value, "__get__"):
                 found[name] = value
     return found
