@@ -57,7 +57,7 @@ def clone(run: RunView, folder: Path) -> Clone:
     try:
         staging.mkdir(parents=True)
         left_out = _write_files(run.repository, run.tree, paths, staging)
-        inputs = _input_names(run.opening.files)
+        inputs = _input_names(run.opening.given)
         result = Clone(
             folder=folder,
             files=len(paths) - len(left_out),
@@ -148,7 +148,7 @@ def _commands(run: RunView, folder: Path, inputs: Sequence[str]) -> tuple[str, .
     words = ["python", script, "run"]
     for name, text in opening.options:
         words += [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]
-    for file, name in zip(opening.files, inputs, strict=True):
+    for file, name in zip(opening.given, inputs, strict=True):
         path = os.path.relpath(os.path.join(CLONE_FOLDER, INPUTS, name), opening.folder or ".")
         flag, *more = file.option or ("",)
         words += [f"--{flag}", *more, path]
@@ -163,14 +163,14 @@ def _write_inputs(run: RunView, result: Clone, inputs: Sequence[str], folder: Pa
     folder.mkdir()
     if inputs:
         (folder / INPUTS).mkdir()
-    for file, name in zip(run.opening.files, inputs, strict=True):
+    for file, name in zip(run.opening.given, inputs, strict=True):
         data = run.repository.database.read_blob(BlobId(file.blob))
         with open(folder / INPUTS / name, "xb") as out:
             out.write(data)
     origin = run.repository.format.repository.hex()
     marker = {"run": run.name, "id": run.run_id, "origin": origin, "script": run.opening.script}
     parameters = dict(run.opening.options)
-    for file, name in zip(run.opening.files, inputs, strict=True):
+    for file, name in zip(run.opening.given, inputs, strict=True):
         parameters[" ".join(file.option)] = f"{CLONE_FOLDER}/{INPUTS}/{name}"
     for name, value in (
         (os.path.basename(CLONE_MARKER), marker),

@@ -93,7 +93,8 @@ class Prepared(NamedTuple):
             if _is_secret(name, parameter.attribute, path):
                 found.append(name)
         for name, config in self.configs.items():
-            if _is_secret(name, config.spec.attribute, config.path):
+            kept = config.recorded
+            if _is_secret(name, config.spec.attribute, config.path) or _open_part(kept) != kept:
                 found.append(f"config {name}")
         return tuple(found)
 
@@ -358,11 +359,11 @@ def _opening(
     state = git.read_git(prepared.script.parent)
     tree, left_out = store_tree(writer, shot)
     secret = prepared.secret()
-    hidden = {_attribute(prepared, name) for name in secret}
-    recorded = prepared.recorded().items()
-    parameters = {
-        name: store(writer, name, REDACTED if name in hidden else value) for name, value in recorded
-    }
+    recorded = prepared.recorded()
+    for name in secret:
+        attribute, is_whole = _hidden(prepared, name)
+        recorded[attribute] = REDACTED if is_whole else _open_part(recorded[attribute])
+    parameters = {name: store(writer, name, value) for name, value in recorded.items()}
     kept = [_constant(writer, name, value) for name, value in constants.items()]
     return Opening(
         flow=prepared.flow.__name__,
@@ -386,7 +387,7 @@ def _opening(
         secret=secret,
         folder=printable(_below(shot.root, who.cwd)),
         cloned_from=_cloned_from(shot.root),
-        files=tuple(_given_files(writer, prepared, parameters, secret)),
+        given=tuple(_given_files(writer, prepared, parameters, secret)),
     )
 
 
@@ -395,12 +396,26 @@ def _is_secret(name: str, attribute: str, path: str) -> bool:
     return is_secret_name(name) or is_secret_name(attribute) or is_secret_path(path)
 
 
-def _attribute(prepared: Prepared, option: str) -> str:
-    """Where steps see what is secret of the name `option`."""
+def _hidden(prepared: Prepared, option: str) -> tuple[str, bool]:
+    """Where steps see a secret input, and whether it is secret as a whole."""
     kind, space, name = option.partition(" ")
-    if space:
-        return prepared.configs[name].spec.attribute
-    return prepared.parameters[kind].attribute
+    if not space:
+        return prepared.parameters[kind].attribute, True
+    config = prepared.configs[name]
+    attribute = config.spec.attribute
+    return attribute, _is_secret(name, attribute, config.path)
+
+
+def _open_part(value: object) -> object:
+    """A config without what stands in it under a name that says that it is a secret."""
+    if type(value) is list:
+        return [_open_part(one) for one in value]
+    if type(value) is not dict:
+        return value
+    return {
+        key: REDACTED if isinstance(key, str) and is_secret_name(key) else _open_part(inner)
+        for key, inner in value.items()
+    }
 
 
 def _given_files(

@@ -89,7 +89,7 @@ class Config:
             default = os.fspath(default)
         if not (default is None or callable(default) or isinstance(default, str)):
             raise FlowError(
-                f"the default of {subject} is a {type(default).__name__}",
+                f"the default of {subject} is of type {type(default).__name__}",
                 hint="default is the path of a file; the value itself is default_value",
             )
         frame = sys._getframe(1)
@@ -285,7 +285,7 @@ def _read(
         return ReadConfig(spec, "", None, None)
     if is_path and not isinstance(given, str):
         raise ParameterError(
-            f"the default of config '{spec.name}' is a {type(given).__name__}, and no path",
+            f"the default of config '{spec.name}' is of type {type(given).__name__}, and no path",
             hint="correct it in the flow; the value itself is default_value",
         )
     text = _content(spec, given, origin) if is_path else _as_text(spec, given)
@@ -350,7 +350,7 @@ def _parsed(spec: ConfigSpec, text: str, path: str, origin: str) -> object:
     if not isinstance(value, Mapping):
         source = "its parser" if spec.parser is not None else place
         raise ParameterError(
-            f"{subject} is no object with names, but a {type(value).__name__} (from {source})",
+            f"{subject} is no object with names, but of type {type(value).__name__} (from {source})",
             hint='write {"name": value}, or declare the Config with plain=True',
         )
     return ConfigValue(value)

@@ -195,7 +195,7 @@ def _value(delayed: Delayed) -> Any:
             elif _has_keys(found):
                 what = f"{before} has no {key!r}"
             else:
-                what = f"{before} is a {type(found).__name__}: {error}"
+                what = f"{before} is of type {type(found).__name__}: {error}"
             listed = f"it has {', '.join(names[:20])}" if names else "correct the config"
             raise _wrong(delayed, what, did_you_mean(str(key), names) or listed) from None
     return found

@@ -56,7 +56,7 @@ class IncludeFile(Parameter):
             default = os.fspath(default)
         if default is not None and not callable(default) and not isinstance(default, str):
             raise FlowError(
-                f"the default of {subject} is a {default.__class__.__name__}",
+                f"the default of {subject} is of type {default.__class__.__name__}",
                 hint="give the path of a file, or a function that gives one",
             )
         if type is not None or separator is not None:

@@ -113,7 +113,7 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     folder: str = ""  # the working directory below the root of the tree; empty: at it, or outside
     cloned_from: str | None = None  # name of the run whose clone this code is
     resumed_from: int | None = None  # number of the run of this flow that it goes on from
-    files: tuple[GivenFile, ...] = ()  # those of options whose value is kept out are not there
+    given: tuple[GivenFile, ...] = ()  # those of options whose value is kept out are not there
 
 
 class Split(msgspec.Struct, frozen=True, array_like=True):

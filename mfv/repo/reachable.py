@@ -44,7 +44,7 @@ def blobs_of_opening(opening: Opening) -> Iterator[BlobId]:
     """The blobs that an opening names itself; those of its tree are not among them."""
     yield from _frames(opening.parameters)
     yield from _frames(opening.constants)
-    for file in opening.files:
+    for file in opening.given:
         yield BlobId(file.blob)
 
 
