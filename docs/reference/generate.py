@@ -16,6 +16,7 @@ from mfv import errors
 from mfv.cli.command import Argument, Option, Param, params_of
 from mfv.cli.flow import run_options
 from mfv.cli.main import COMMANDS, PIPE_CLOSED, load
+from mfv.flow.config import PATH_OPTION, VALUE_OPTION
 
 PAGE = Path(__file__).with_name("cli.md")
 
@@ -282,6 +283,9 @@ def _flow() -> list[str]:
         "steps. Each parameter of the flow is an option of `run`, beside these:",
         "",
         *_params(params_of(run_options)),
+        "",
+        f"The configs of a flow are given with `{PATH_OPTION} NAME PATH` or `{VALUE_OPTION} NAME "
+        "JSON`, before or behind the command.",
     ]
 
 

@@ -350,7 +350,8 @@ def _parsed(spec: ConfigSpec, text: str, path: str, origin: str) -> object:
     if not isinstance(value, Mapping):
         source = "its parser" if spec.parser is not None else place
         raise ParameterError(
-            f"{subject} is no object with names, but of type {type(value).__name__} (from {source})",
+            f"{subject} is no object with names, but of type {type(value).__name__} "
+            f"(from {source})",
             hint='write {"name": value}, or declare the Config with plain=True',
         )
     return ConfigValue(value)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -292,6 +295,38 @@ def test_secrets_in_configs_and_files_are_used_and_not_recorded(place: Place) ->
     recorded: dict[str, Any] = {a.name: a for a in place.view().opening.parameters}
     assert recorded["key"].value == recorded["login"].value == "<redacted>"
     assert "'host': 'h'" in recorded["db"].summary.text
+
+
+def test_the_flow_of_the_guide_runs_as_it_says(place: Place) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "inputs.md").read_text()
+    found = re.search(r"```python\n(.*?)```", guide, re.DOTALL)
+    assert found
+    (place.folder / "train.py").write_text(found[1])
+    (place.folder / "model.json").write_text('{"layers": 2, "rate": 0.5}')
+    (place.folder / "big.json").write_text('{"layers": 4, "rate": 0.5}')
+    (place.folder / "data.csv").write_text("a,1\nb,2\n")
+    place.variables = {"HOME": str(place.folder)}
+    (place.folder / "rows.csv").write_text("a,1\n")
+    commands = re.findall(r"^    (.*python train.py .*)$", guide, re.MULTILINE)
+    said = []
+    for command in commands:
+        done = subprocess.run(
+            ["sh", "-c", command.replace("python", shlex.quote(sys.executable), 1)],
+            cwd=place.folder,
+            env=place.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        said += re.findall(r"\d+ rows, .*", done.stdout)
+    assert said == [
+        "1 rows, 2 layers of 16 at 0.1",
+        "2 rows, 4 layers of 32 at 0.5",
+        "2 rows, 3 layers of 24 at 0.2",
+        "2 rows, 4 layers of 32 at 0.5",
+        "2 rows, 3 layers of 24 at 0.5",
+    ]
 
 
 def test_a_parser_by_name_lies_beside_the_flow(place: Place) -> None:
