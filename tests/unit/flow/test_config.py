@@ -264,6 +264,7 @@ class Tuned(FlowSpec):
     cfg = Config("cfg")
     depth = cfg.model.depth
     twice = config_expr("cfg.model.depth * 2")
+    pair = (cfg.alpha, {"key": cfg.key})
     alpha = Parameter("alpha", default=cfg.alpha)
     spread = Parameter("spread", **cfg.spread)
     mixed = Parameter("mixed", type=int, **cfg.spread)
@@ -389,7 +390,15 @@ def test_parameters_follow_the_configs_of_each_run() -> None:
 
 
 def test_constants_are_taken_from_configs_and_configs_are_no_constants() -> None:
-    assert constants_of(Tuned) == {"depth": 3, "twice": 6}
+    assert constants_of(Tuned) == {
+        "depth": 3,
+        "twice": 6,
+        "pair": (0.5, {"key": "left"}),
+    }
+
+
+def test_a_config_is_not_taken_for_a_step() -> None:
+    assert list(Tuned(use_cli=False)) == []
 
 
 # The cases of a switch
