@@ -115,7 +115,7 @@ class _Delivery(msgspec.Struct, frozen=True, array_like=True):
     relied: tuple[bytes, ...]
 
 
-def read_inputs(
+def read_flow_configs(
     flow: type[FlowSpec], given: Sequence[ConfigOption], environ: Mapping[str, str], user: str
 ) -> dict[str, ReadConfig]:
     """Reads the configs of a flow, by name; from then on `resolve_delayed` knows them.
@@ -140,10 +140,10 @@ def prepare(
 ) -> Prepared:
     """Checks the flow and finds a value for each input; raises FlowError, ParameterError.
 
-    `configs`: as `read_inputs` gave them; read here if they were not.
+    `configs`: as `read_flow_configs` gave them; read here if they were not.
     """
     if configs is None:
-        configs = read_inputs(flow, (), environ, user)
+        configs = read_flow_configs(flow, (), environ, user)
     graph = read_graph(flow)
     check(graph)
     parameters = collect(flow)

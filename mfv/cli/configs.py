@@ -57,7 +57,7 @@ def read_words(
 
     given, rest = take_configs(words)
     try:
-        return launch.read_inputs(flow, given, environ, user), rest
+        return launch.read_flow_configs(flow, given, environ, user), rest
     except ParameterError:
         if rest and not {"--help", "-h"}.intersection(rest):
             raise
