@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,13 +34,16 @@ from mfv.flow.config import (
     values_of,
 )
 from mfv.flow.configvalue import ConfigValue
-from mfv.flow.engine import Ending, Engine, Outcome, Output, StoreAgainError
+from mfv.flow.decorators.base import Beginning, policy_of
+from mfv.flow.decorators.force import NOTHING_TYPED, Typed, pre_mutate, put_in_force
+from mfv.flow.engine import Engine
 from mfv.flow.graph import Graph, read_graph
 from mfv.flow.includefile import Included, IncludeFile, include
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.lint import check
 from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
+from mfv.flow.seams import NO_LIMITS, Ending, Limits, Outcome, Output, StoreAgainError
 from mfv.flow.spec import FlowSpec, constants_of
 from mfv.flow.task import Attempt, FlowRun, Saved
 from mfv.flow.workers import TaskServer, flush, receive, send
@@ -70,6 +74,7 @@ class Prepared(NamedTuple):
     values: dict[str, object]  # by name; of an IncludeFile its path
     included: Mapping[str, Included] = {}  # by name; the files that were given
     configs: Mapping[str, ReadConfig] = {}  # by name
+    beginning: Beginning = Beginning()  # what the flow's decorators add
 
     def seen(self) -> dict[str, object]:
         """What steps see of all inputs, by attribute."""
@@ -136,16 +141,20 @@ def prepare(
     given: Mapping[str, str],
     environ: Mapping[str, str],
     user: str,
+    typed: Typed = NOTHING_TYPED,
     configs: Mapping[str, ReadConfig] | None = None,
 ) -> Prepared:
     """Checks the flow and finds a value for each input; raises FlowError, ParameterError.
 
-    `configs`: as `read_flow_configs` gave them; read here if they were not.
+    `typed`: what the command line says of decorators, which are in force from here on. `configs`:
+    as `read_flow_configs` gave them; read here if they were not.
     """
     if configs is None:
         configs = read_flow_configs(flow, (), environ, user)
     graph = read_graph(flow)
     check(graph)
+    pre_mutate(flow)
+    beginning = put_in_force(flow, graph, user, typed)
     parameters = collect(flow)
     known = ConfigValue(values_of(configs))
 
@@ -159,7 +168,7 @@ def prepare(
         if isinstance(parameter, IncludeFile) and isinstance(path := values[name], str)
     }
     script = Path(inspect.getfile(flow)).absolute()
-    return Prepared(flow, graph, script, parameters, values, included, configs)
+    return Prepared(flow, graph, script, parameters, values, included, configs, beginning)
 
 
 def run(
@@ -169,17 +178,24 @@ def run(
     *,
     opened: Callable[[str], None] = lambda name: None,
     tags: Sequence[str] = (),
-    max_workers: int = 16,
+    limits: Limits = NO_LIMITS,
+    facts: Mapping[str, object] | None = None,
 ) -> Result:
     """Runs a flow and records it in the repository at `folder`, which is made if need be.
 
-    `opened` is told the run's name as soon as it has one. However the flow ends, the run is
+    `opened` is told the run's name as soon as it has one. `facts` are what `current` tells tasks
+    beside what is known here. However the flow ends, the run is
     sealed when this returns; SIGINT, SIGTERM and SIGHUP end it as interrupted, and a second one
     kills what still runs. Raises StorageError where recording itself failed; what was committed
     before is kept, and the run shows as crashed.
     """
-    with Interrupts() as interrupts:
-        return _run(prepared, folder.absolute(), output, interrupts, opened, tags, max_workers)
+    with (
+        Interrupts() as interrupts,
+        tempfile.TemporaryDirectory(prefix="mfv-run-", ignore_cleanup_errors=True) as tempdir,
+    ):
+        more = {"tempdir": tempdir, **(facts or {})}
+        folder = folder.absolute()
+        return _run(prepared, folder, output, interrupts, opened, tags, limits, more)
 
 
 def _run(
@@ -189,7 +205,8 @@ def _run(
     interrupts: Interrupts,
     opened: Callable[[str], None],
     tags: Sequence[str],
-    max_workers: int,
+    limits: Limits,
+    more: Mapping[str, object],
 ) -> Result:
     who = process.read_process()
     facts = {
@@ -197,6 +214,8 @@ def _run(
         "namespace": f"user:{who.user}",
         "tags": frozenset(tags),
         "origin_run_id": None,
+        **prepared.beginning.facts,
+        **more,
     }
     constants = constants_of(prepared.flow)
     flow_run = FlowRun(prepared.flow, prepared.graph, prepared.seen(), constants, facts)
@@ -209,6 +228,8 @@ def _run(
         )
         try:
             opened(recorder.name)
+            for note in prepared.beginning.notes:
+                output.note(note)
             if tags:
                 state = repository.log.state.find(recorder.flow, recorder.number)
                 assert state is not None
@@ -221,7 +242,8 @@ def _run(
                 commits,
                 output,
                 interrupts,
-                max_workers=max_workers,
+                policies={step: policy_of(prepared.flow, step) for step in prepared.graph.nodes},
+                limits=limits,
             ).run()
             if not outcome.sealed:
                 commits.seal(outcome)
@@ -328,8 +350,10 @@ def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> 
     """In the task's process: runs the step, reports, and holds everything until it is durable."""
     # What the step reads through the client, or runs itself, belongs to the same repository.
     os.environ["MFV_DIR"] = os.fspath(folder)
-    attempt = Attempt(run, order, _Store(folder, run.flow.__name__, order))
+    name = run.flow.__name__
+    attempt = Attempt(run, order, _Store(folder, name, order), _handles(folder, name, order))
     succeeded = attempt.run()
+    send(line, b"")  # the step is over: its time limit does not concern what is stored now
     # The step is over. A Ctrl-C that comes now must not cost what it made.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     avoid: frozenset[bytes] = frozenset()
@@ -346,6 +370,35 @@ def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> 
         if answer == b"":
             return 0 if succeeded else 1
         avoid = frozenset(msgspec.msgpack.decode(answer, type=list[bytes]))
+
+
+def _handles(folder: Path, flow: str, order: Order) -> dict[str, Callable[[], object]]:
+    """`current.run` and `current.task`: the client's, which is loaded when they are asked for."""
+    record = Task(
+        flow=flow,
+        run=order.run,
+        step=order.step,
+        id=order.id,
+        status="failed",  # until it is known better
+        started=time.time_ns() // 1000,
+        ended=0,
+        attempt=order.attempt,
+        pid=os.getpid(),
+        parents=tuple(ref.id for ref in order.parents),
+        splits=order.splits,
+    )
+
+    def run() -> object:
+        from mfv.client.running import running_run
+
+        return running_run(folder, record)
+
+    def task() -> object:
+        from mfv.client.running import running_task
+
+        return running_task(folder, record)
+
+    return {"run": run, "task": task}
 
 
 def _opening(
@@ -388,6 +441,7 @@ def _opening(
         folder=printable(_below(shot.root, who.cwd)),
         cloned_from=_cloned_from(shot.root),
         given=tuple(_given_files(writer, prepared, parameters, secret)),
+        system_tags=tuple(map(printable, prepared.beginning.tags)),
     )
 
 

@@ -1,6 +1,7 @@
 """The options `--config` and `--config-value` of flows that have configs."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from mfv.cli.command import Param, option
 from mfv.errors import ParameterError, UsageError
@@ -14,6 +15,8 @@ from mfv.flow.config import (
 )
 from mfv.flow.spec import FlowSpec
 
+_NEEDING = frozenset({"run", "check"})
+_NAMES = ("the configs", "the values of configs")  # no option of a command has a space in its name
 _FLAGS = {PATH_OPTION: "PATH", VALUE_OPTION: "JSON"}
 
 
@@ -49,7 +52,8 @@ def read_words(
 ) -> tuple[dict[str, ReadConfig], list[str]]:
     """Reads the flow's configs; by name, with the words that are left of the command line.
 
-    For a help page what cannot be read is left unread. Raises FlowError, ParameterError.
+    Only a command that needs them refuses what cannot be read: a help page, or a look at older
+    runs, goes without. Raises FlowError, ParameterError.
     """
     if not collect_configs(flow):
         return {}, words
@@ -59,7 +63,7 @@ def read_words(
     try:
         return launch.read_flow_configs(flow, given, environ, user), rest
     except ParameterError:
-        if rest and not {"--help", "-h"}.intersection(rest):
+        if _NEEDING.intersection(rest) and not {"--help", "-h"}.intersection(rest):
             raise
         return {}, rest
 
@@ -72,7 +76,7 @@ def config_params(flow: type[FlowSpec]) -> list[Param]:
     listed = "; ".join(map(_told, specs))
     return [
         Param(
-            "config",
+            _NAMES[0],
             str,
             True,
             False,
@@ -84,7 +88,7 @@ def config_params(flow: type[FlowSpec]) -> list[Param]:
             ),
         ),
         Param(
-            "config_value",
+            _NAMES[1],
             str,
             True,
             False,
@@ -92,6 +96,11 @@ def config_params(flow: type[FlowSpec]) -> list[Param]:
             option(VALUE_OPTION, help="Give a config itself.", metavar="NAME JSON"),
         ),
     ]
+
+
+def without_configs(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A command's own values, without what stands for the options of configs."""
+    return {name: value for name, value in values.items() if name not in _NAMES}
 
 
 def _told(spec: ConfigSpec) -> str:

@@ -114,6 +114,7 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     cloned_from: str | None = None  # name of the run whose clone this code is
     resumed_from: int | None = None  # number of the run of this flow that it goes on from
     given: tuple[GivenFile, ...] = ()  # those of options whose value is kept out are not there
+    system_tags: tuple[str, ...] = ()  # from the flow's decorators: nobody can change them
 
 
 class Split(msgspec.Struct, frozen=True, array_like=True):
