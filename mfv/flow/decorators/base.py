@@ -13,6 +13,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeVar, overload
 
 from mfv.errors import FlowError, did_you_mean
+from mfv.flow.delayed import UNPACKED, resolve_delayed
 from mfv.flow.graph import Graph, Node
 from mfv.flow.order import Order
 from mfv.flow.policy import Policy
@@ -25,7 +26,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 Function = Callable[..., Any]
 
-UNPACKED = "_unpacked_delayed_"  # begins the key that stands for `**config.entry`
 MAX_ATTEMPTS = 6  # of one task, fallbacks included; readers rely on it, as with Metaflow
 
 
@@ -86,7 +86,7 @@ class Decorator:
 
     def settle(self) -> None:
         """Finds the values of attributes that were not known when the source was read."""
-        self._take(resolve({name: self.attributes[name] for name in self.given}))
+        self._take(resolve_delayed({name: self.attributes[name] for name in self.given}))
 
     def copied(self) -> Self:
         """One more of it, with attributes of its own."""
@@ -314,11 +314,6 @@ class FlowMark:
 
     def __repr__(self) -> str:
         return f"<decorator @{self.kind.name}>"
-
-
-def resolve(value: Any) -> Any:
-    """The value of an attribute that may have been written as an expression over a config."""
-    return value
 
 
 def place_outside() -> tuple[str | None, int | None]:
