@@ -23,14 +23,15 @@ from mfv.capture.listing import NESTED_CLONE
 from mfv.capture.secrets import is_secret_name
 from mfv.capture.user import user_at_host
 from mfv.errors import MfvError, StorageError, UnpicklableError
-from mfv.flow.decorators.base import Beginning
+from mfv.flow.decorators.base import Beginning, policy_of
 from mfv.flow.decorators.force import NOTHING_TYPED, Typed, pre_mutate, put_in_force
-from mfv.flow.engine import NO_LIMITS, Ending, Engine, Limits, Outcome, Output, StoreAgainError
+from mfv.flow.engine import Engine
 from mfv.flow.graph import Graph, read_graph
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.lint import check
 from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
+from mfv.flow.seams import NO_LIMITS, Ending, Limits, Outcome, Output, StoreAgainError
 from mfv.flow.spec import FlowSpec, constants_of
 from mfv.flow.task import Attempt, FlowRun, Saved
 from mfv.flow.workers import TaskServer, flush, receive, send
@@ -175,6 +176,7 @@ def _run(
                 commits,
                 output,
                 interrupts,
+                policies={step: policy_of(prepared.flow, step) for step in prepared.graph.nodes},
                 limits=limits,
             ).run()
             if not outcome.sealed:
@@ -285,6 +287,7 @@ def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> 
     name = run.flow.__name__
     attempt = Attempt(run, order, _Store(folder, name, order), _handles(folder, name, order))
     succeeded = attempt.run()
+    send(line, b"")  # the step is over: its time limit does not concern what is stored now
     # The step is over. A Ctrl-C that comes now must not cost what it made.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     avoid: frozenset[bytes] = frozenset()

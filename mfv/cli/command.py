@@ -124,6 +124,19 @@ def parse_before(
     return None if values is None else (values, rest)
 
 
+def respell(params: Sequence[Param], words: Sequence[str]) -> list[str]:
+    """`words` with the long options as declared where dashes stood for underscores or so."""
+    flags = {flag: flag for p in params if isinstance(p.marker, Option) for flag in p.marker.flags}
+    alike = {flag.replace("_", "-"): flag for flag in flags if flag.startswith("--")}
+    found = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in flags and name.startswith("--"):
+            name = alike.get(name.replace("_", "-"), name)
+        found.append(name + equals + value)
+    return found
+
+
 def _take(param: Param, given: dict[str, Any], equals: str, value: str, rest: list[str]) -> bool:
     """Takes one option's value in; False if it is not plainly right."""
     if param.is_flag:

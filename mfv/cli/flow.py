@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from mfv.cli.command import Param, params_of, parse, parse_before
+from mfv.cli.command import Param, params_of, parse, parse_before, respell
 from mfv.cli.flowcli import before
 from mfv.cli.flowcli.call import Call, parameter_options, split_values
 from mfv.cli.flowcli.decorating import decorator_params, typed, without_decorators
@@ -72,7 +72,10 @@ def _dispatch(flow: type[FlowSpec], words: list[str]) -> int:
         options, rest = read
         name, rest = _name_of(rest)
         if name in COMMANDS:
-            values = parse(_params(flow, name), rest)
+            params = _params(flow, name)
+            rest = respell(params, rest)
+            words = [*words[: len(words) - len(rest)], *rest]
+            values = parse(params, rest)
             if values is not None:
                 return _call(flow, options, name, **values)
         elif name and not name.startswith("-"):

@@ -13,7 +13,7 @@ from mfv.render.text import escape
 from mfv.render.units import count, duration
 
 if TYPE_CHECKING:
-    from mfv.flow.engine import Stream
+    from mfv.flow.seams import Stream
     from mfv.launch import Result
 
 

@@ -58,12 +58,17 @@ def metadata(place: str | os.PathLike[str]) -> str:
     Handles that exist keep theirs. Returns the same as `get_metadata`; raises MetaflowNotFound.
     """
     global _chosen
-    folder = Path(os.fspath(place).removeprefix(_SCHEME)).absolute()
+    folder = local_folder(os.fspath(place))
     if not (folder / "format").exists() and (folder / FOLDER_NAME).is_dir():
         folder = folder / FOLDER_NAME
     Place(folder)  # raises before anything is changed
     _chosen = folder
     return get_metadata()
+
+
+def local_folder(place: str) -> Path:
+    """The folder in what `get_metadata` returns; a path is itself."""
+    return Path(place.removeprefix(_SCHEME)).absolute()
 
 
 def get_metadata() -> str:

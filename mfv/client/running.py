@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mfv.client.place import place_at
-from mfv.client.run import Run
+from mfv.client.run import Run, run_at
 from mfv.client.rundata import set_running
 from mfv.client.task import Task
 from mfv.manifest import records
@@ -14,9 +14,7 @@ from mfv.manifest import records
 def running_run(folder: Path, record: records.Task) -> Run:
     """The run of the task that runs here, in the repository at `folder`, in any namespace."""
     set_running(folder, record)
-    run = Run.__new__(Run)
-    run._attach(place_at(folder), (record.flow, str(record.run)), None, None)
-    return run
+    return run_at(folder, record.flow, str(record.run))
 
 
 def running_task(folder: Path, record: records.Task) -> Task:

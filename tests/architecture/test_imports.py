@@ -34,15 +34,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "maintain": {"repo", *BELOW_REPO},
     "flow": {"errors", "ids", "manifest"},
     "client": {"repo", "errors", "ids", "manifest", "capture"},
+    "runner": {"client", "errors"},
     "compare": {"repo", "diff", *BELOW_REPO},
     "checkout": {"repo", *BELOW_REPO},
-    "launch": {"flow", "client", "repo", "_version", *BELOW_REPO},
+    "resume": {"flow", "repo", *BELOW_REPO},
+    "launch": {"resume", "flow", "client", "repo", "_version", *BELOW_REPO},
     "render": VALUES,
     "cli": {
         *("_version", "errors", "ids", "manifest", "storage", "serde", "capture"),
         *("repo", "maintain", "diff", "flow", "client", "compare", "checkout", "launch", "render"),
     },
-    "mfv": {"_version", "client", "flow", "cli"},  # loaded on first use
+    "mfv": {"_version", "client", "flow", "runner", "cli"},  # loaded on first use
     "__main__": {"cli"},
 }
 

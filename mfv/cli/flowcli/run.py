@@ -13,7 +13,7 @@ from mfv.cli.flowcli.call import Call
 from mfv.cli.place import chosen_folder, display
 from mfv.cli.progress import Progress
 from mfv.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError
-from mfv.flow.engine import Limits
+from mfv.flow.seams import MAX_SPLITS, Limits
 from mfv.repo.tags import check_tag
 
 
@@ -26,7 +26,7 @@ def command(
     max_workers: Annotated[int, option("--max-workers", help="Tasks at a time.")] = 16,
     max_num_splits: Annotated[
         int, option("--max-num-splits", help="Tasks that one foreach may have.")
-    ] = 100,
+    ] = MAX_SPLITS,
     max_log_size: Annotated[
         int | None,
         option("--max-log-size", help="Megabytes of each task's output that are kept; else all."),
@@ -96,7 +96,7 @@ def _attributes(name: str, folder: Path) -> str:
 
     flow, _, number = name.rpartition("/")
     where = f"local@{folder.absolute()}"
-    return json.dumps({"flow_name": flow, "run_id": number, "metadata": where})
+    return json.dumps({"flow_name": flow, "run_id": number, "metadata": where}) + "\n"
 
 
 def _bytes(megabytes: int | None) -> int | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeVar, over
 from mfv.errors import FlowError, did_you_mean
 from mfv.flow.graph import Graph, Node
 from mfv.flow.order import Order
+from mfv.flow.policy import Policy
 from mfv.flow.spec import FlowSpec
 
 if TYPE_CHECKING:
@@ -26,16 +27,6 @@ Function = Callable[..., Any]
 
 UNPACKED = "_unpacked_delayed_"  # begins the key that stands for `**config.entry`
 MAX_ATTEMPTS = 6  # of one task, fallbacks included; readers rely on it, as with Metaflow
-
-
-class Policy(NamedTuple):
-    """How the scheduler treats the tasks of one step."""
-
-    retries: int = 0  # more attempts after the first
-    wait: float = 0.0  # seconds between attempts
-    fallbacks: int = 0  # further attempts that run no code of the step: see @catch
-    timeout: float | None = None  # seconds
-    gang: bool = False  # all tasks of the step run side by side and know of each other
 
 
 class RunningTask(NamedTuple):

@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from mfv.flow.decorators.base import Policy, RunningTask, StepDecorator, StepMark
+from mfv.flow.decorators.base import RunningTask, StepDecorator, StepMark
 from mfv.flow.decorators.running import go_on
 from mfv.flow.exceptions import FailureHandledByCatch, MetaflowExceptionWrapper
 from mfv.flow.graph import Graph, Node
+from mfv.flow.policy import Policy
 from mfv.flow.source import Kind
 from mfv.flow.spec import FlowSpec
 

@@ -6,7 +6,7 @@ import os
 from typing import ClassVar, NamedTuple
 
 from mfv.flow.current import current
-from mfv.flow.decorators.base import Policy, RunningTask, StepDecorator, StepMark
+from mfv.flow.decorators.base import RunningTask, StepDecorator, StepMark
 from mfv.flow.graph import Graph, Node
 from mfv.flow.source import Kind
 from mfv.flow.spec import FlowSpec
@@ -43,9 +43,6 @@ class ParallelDecorator(StepDecorator):
                 f"@{self.name} is on step '{node.name}', which no num_parallel leads to",
                 hint=f"write self.next(self.{node.name}, num_parallel=4) in the step before it",
             )
-
-    def policy(self, policy: Policy) -> Policy:
-        return policy._replace(gang=True)
 
     def enter(self, task: RunningTask) -> None:
         gang = task.order.gang

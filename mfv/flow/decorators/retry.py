@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from mfv.flow.decorators.base import MAX_ATTEMPTS, Policy, StepDecorator, StepMark
+from mfv.flow.decorators.base import MAX_ATTEMPTS, StepDecorator, StepMark
 from mfv.flow.graph import Graph, Node
+from mfv.flow.policy import Policy
 from mfv.flow.spec import FlowSpec
 
 MOST = MAX_ATTEMPTS - 2  # the first attempt aside, and one in which @catch may take over

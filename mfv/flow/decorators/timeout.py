@@ -7,9 +7,10 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, ClassVar
 
-from mfv.flow.decorators.base import Policy, RunningTask, StepDecorator, StepMark
+from mfv.flow.decorators.base import RunningTask, StepDecorator, StepMark
 from mfv.flow.exceptions import TimeoutException
 from mfv.flow.graph import Graph, Node
+from mfv.flow.policy import Policy
 from mfv.flow.spec import FlowSpec
 
 _SECONDS = {"hours": 3600, "minutes": 60, "seconds": 1}

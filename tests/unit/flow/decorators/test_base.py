@@ -11,7 +11,6 @@ from mfv.errors import FlowError
 from mfv.flow.decorators.base import (
     FlowDecorator,
     FlowMark,
-    Policy,
     StepDecorator,
     StepMark,
     decorators_of,
@@ -19,6 +18,7 @@ from mfv.flow.decorators.base import (
     policy_of,
 )
 from mfv.flow.decorators.retry import retry
+from mfv.flow.policy import Policy
 from mfv.flow.spec import FlowSpec, step
 
 
@@ -195,7 +195,7 @@ def test_a_step_without_decorators_is_tried_once() -> None:
         @step
         def start(self) -> None: ...
 
-    assert policy_of(F, "start") == Policy(0, 0.0, 0, None, False)
+    assert policy_of(F, "start") == Policy(0, 0.0, 0, None)
 
 
 def test_retries_are_the_policy_of_a_step_with_the_wait_in_seconds() -> None:

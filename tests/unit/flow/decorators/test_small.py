@@ -11,7 +11,7 @@ from attempting import attempt, begin, refusal
 
 import mfv
 from mfv.flow.current import current
-from mfv.flow.decorators.base import FlowMark, StepMark, decorators_of, policy_of
+from mfv.flow.decorators.base import FlowMark, StepMark, decorators_of
 from mfv.flow.decorators.card import card
 from mfv.flow.decorators.environment import environment
 from mfv.flow.decorators.ignored import conda, kubernetes, schedule, trigger
@@ -107,7 +107,6 @@ class Gangs(FlowSpec):
 
 def test_a_parallel_task_knows_which_one_it_is() -> None:
     begin(Gangs)
-    assert policy_of(Gangs, "train").gang
     tried = attempt(Gangs, "train", parents=[{}], gang=Gang(2, 1, "7"))
     assert tried.values["facts"] == Parallel("127.0.0.1", 2, 1, "7")
     assert tried.values["is_parallel"] is True
