@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn, cast
 
 import msgspec
 
@@ -29,13 +29,16 @@ from mfv.flow.lint import check
 from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
 from mfv.flow.source import Kind
+from mfv.flow.spawning import Assignment, this_interpreter
 from mfv.flow.spec import FlowSpec, constants_of
 from mfv.flow.task import Attempt, FlowRun, Saved
-from mfv.flow.workers import TaskServer, flush, receive, send
+from mfv.flow.threads import other_threads
+from mfv.flow.workers import TaskServer, flush, perform, receive, send
 from mfv.ids import PackId
 from mfv.manifest.artifact import SCALAR, Artifact
 from mfv.manifest.records import GraphNode, Opening, Task, TaskRef
 from mfv.odb.writer import Parcel, Writer
+from mfv.repo import config
 from mfv.repo.artifacts import load, printable, store, store_all
 from mfv.repo.code import git_record, store_environment, store_tree
 from mfv.repo.entries import PackMade
@@ -43,6 +46,8 @@ from mfv.repo.lineage import Ancestry
 from mfv.repo.log import CondemnedError
 from mfv.repo.recorder import Finished, RunRecorder
 from mfv.repo.repository import Repository
+from mfv.serde import pickle5
+from mfv.storage.local import LocalBackend
 
 REDACTED = "<redacted>"
 
@@ -63,6 +68,14 @@ class Result(NamedTuple):
     name: str  # Flow/number
     outcome: Outcome
     left_out: int  # files that the code snapshot does not hold, secrets among them
+
+
+class _Briefing(msgspec.Struct, frozen=True, array_like=True):
+    """What a new interpreter has to know of the run, beside the flow's script."""
+
+    folder: str
+    flow: str  # the class, as a user sees it
+    values: list[bytes]  # frames of a pickle: attributes, constants, facts
 
 
 class _Delivery(msgspec.Struct, frozen=True, array_like=True):
@@ -104,6 +117,7 @@ def run(
     opened: Callable[[str], None] = lambda name: None,
     tags: Sequence[str] = (),
     max_workers: int = 16,
+    process: config.Process | None = None,
 ) -> Result:
     """Runs a flow and records it in the repository at `folder`, which is made if need be.
 
@@ -111,9 +125,21 @@ def run(
     sealed when this returns; SIGINT, SIGTERM and SIGHUP end it as interrupted, and a second one
     kills what still runs. Raises StorageError where recording itself failed; what was committed
     before is kept, and the run shows as crashed.
+
+    `process`: whether tasks are forked or get new interpreters; None for what the repository's
+    settings say.
     """
     with Interrupts() as interrupts:
-        return _run(prepared, folder.absolute(), output, interrupts, opened, tags, max_workers)
+        return _run(
+            prepared,
+            folder.absolute(),
+            output,
+            interrupts,
+            opened,
+            tags,
+            max_workers,
+            process or config.read(LocalBackend(folder)).process,
+        )
 
 
 def _run(
@@ -124,6 +150,7 @@ def _run(
     opened: Callable[[str], None],
     tags: Sequence[str],
     max_workers: int,
+    way: config.Process,
 ) -> Result:
     who = process.read_process()
     attributes = {prepared.parameters[n].attribute: v for n, v in prepared.values.items()}
@@ -135,8 +162,17 @@ def _run(
     }
     constants = constants_of(prepared.flow)
     flow_run = FlowRun(prepared.flow, prepared.graph, attributes, constants, facts)
+    if way == "fork" and (others := other_threads()):
+        output.note(
+            f"the flow has threads ({', '.join(others)}), which its tasks' processes have not; "
+            "if one hangs or crashes, try --process spawn"
+        )
     # Before anything is opened: the tasks' processes are forked from this very moment.
-    server = TaskServer(lambda order, line: _run_task(flow_run, folder, order, line))
+    server = TaskServer(
+        this_interpreter(_briefing(flow_run, folder))
+        if way == "spawn"
+        else lambda order, line: _run_task(flow_run, folder, order, line)
+    )
     try:
         repository = Repository.create(folder, writer=user_at_host())
         recorder = RunRecorder(
@@ -167,6 +203,45 @@ def _run(
         return Result(recorder.name, outcome, len(left_out))
     finally:
         server.stop()
+
+
+def _briefing(run: FlowRun, folder: Path) -> bytes:
+    constants = {name: value for name, value in run.constants.items() if _pickles(value)}
+    values = (dict(run.parameters), constants, dict(run.facts))
+    frames = pickle5.dump(values, name="the values of the flow's parameters")
+    name = run.flow.__qualname__
+    return msgspec.msgpack.encode(
+        _Briefing(os.fspath(folder), name, [bytes(frame.data) for frame in frames])
+    )
+
+
+def _pickles(value: object) -> bool:
+    try:
+        pickle5.dump(value, name="")
+    except UnpicklableError:
+        return False  # the script makes it again
+    return True
+
+
+def perform_spawned(flow: type[FlowSpec], assigned: Assignment) -> NoReturn:
+    """Runs the task that this interpreter was started for, and ends the process.
+
+    Raises FlowError if the script came to another flow than where the run was started.
+    """
+    briefing = msgspec.msgpack.decode(assigned.payload, type=_Briefing)
+    if flow.__qualname__ != briefing.flow:
+        raise FlowError(
+            f"the script ran {flow.__qualname__} in a task of a run of {briefing.flow}",
+            hint="with --process spawn each task runs the script anew: let it come to the same "
+            "flow each time",
+        )
+    attributes, constants, facts = cast(
+        "tuple[dict[str, object], ...]", pickle5.load([bytearray(one) for one in briefing.values])
+    )
+    constants = {**constants_of(flow), **constants}
+    run = FlowRun(flow, read_graph(flow), attributes, constants, facts)
+    folder = Path(briefing.folder)
+    perform(lambda order, line: _run_task(run, folder, order, line), assigned.order, assigned.line)
 
 
 class _Commits:

@@ -5,28 +5,42 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 from mfv.capture.user import user_name
-from mfv.cli.command import Param, option, params_of, parse
+from mfv.cli.command import Option, Param, option, params_of, parse
 from mfv.cli.main import guarded
 from mfv.cli.place import chosen_folder, display
 from mfv.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError, did_you_mean
 from mfv.flow.parameters import Parameter, collect
+from mfv.flow.spawning import assignment, is_task
 from mfv.flow.spec import FlowSpec
+
+if TYPE_CHECKING:
+    from mfv.repo.config import Process
 
 _COMMANDS = ("run", "check", "show")
 
 
 def main(flow: type[FlowSpec], words: Sequence[str] | None = None) -> NoReturn:
     """Runs the flow's command line with `words` (else the script's arguments), then exits."""
+    if is_task(os.environ):
+        sys.exit(guarded(lambda: _perform(flow)))
     chosen = list(sys.argv[1:] if words is None else words)
     sys.exit(guarded(lambda: _dispatch(flow, chosen)))
 
 
+def _perform(flow: type[FlowSpec]) -> NoReturn:
+    """This is no command line but a task's own interpreter, which has come to its flow."""
+    from mfv import launch
+
+    launch.perform_spawned(flow, assignment(os.environ))
+
+
 def _dispatch(flow: type[FlowSpec], words: list[str]) -> int:
     parameters = collect(flow)
-    params = [*params_of(run_options), *(_param(parameter) for parameter in parameters.values())]
+    own = [one for one in params_of(run_options) if not _is_taken(one, parameters)]
+    params = [*own, *(_param(parameter) for parameter in parameters.values())]
     if words[:1] == ["run"]:
         values = parse(params, words[1:])
         if values is not None:
@@ -67,6 +81,10 @@ def run_options(
     run_id_file: Annotated[
         str | None, option("--run-id-file", help="Write the run's number to this file.")
     ] = None,
+    process: Annotated[
+        str | None,
+        option("--process", help="How tasks get their processes: fork or spawn.", metavar="WAY"),
+    ] = None,
 ) -> None:
     """Declares the options that every flow's `run` has."""
 
@@ -81,6 +99,12 @@ def _param(parameter: Parameter) -> Param:
         text = f"{text} [default: {default}]".strip()
     flag = option(f"--{parameter.name}", help=text)
     return Param(f"parameter {parameter.name}", str, False, False, None, flag)
+
+
+def _is_taken(param: Param, parameters: dict[str, Parameter]) -> bool:
+    """Whether the flow uses the name of an option of ours that Metaflow's flows may use."""
+    taken = {f"--{name}".lower().replace("_", "-") for name in parameters}
+    return isinstance(param.marker, Option) and not taken.isdisjoint(param.marker.flags)
 
 
 def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[str, Any]) -> int:
@@ -98,6 +122,7 @@ def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[
         raise UsageError("--max-workers must be 1 or more")
     for tag in values["tag"]:
         check_tag(tag)
+    process = _process(values.get("process"))
     number_file = _checked_file(values["run_id_file"])
     prepared = launch.prepare(flow, given, os.environ, user_name())
     chosen = chosen_folder()
@@ -119,11 +144,27 @@ def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[
         opened=opened,
         tags=values["tag"],
         max_workers=values["max_workers"],
+        process=process,
     )
     progress.close(result, time.monotonic() - begun)
     if result.outcome.status == "ok":
         return EXIT_OK
     return EXIT_INTERRUPTED if result.outcome.status == "interrupted" else EXIT_FAILED
+
+
+def _process(given: str | None) -> "Process | None":
+    """What the option or the environment says; None where neither does."""
+    from typing import get_args
+
+    from mfv.repo.config import Process
+
+    for word, origin in ((given, "--process"), (os.environ.get("MFV_PROCESS"), "MFV_PROCESS")):
+        if not word:
+            continue
+        if word in get_args(Process):
+            return cast("Process", word)
+        raise UsageError(f"{origin} cannot be {word!r}", hint="say fork or spawn")
+    return None
 
 
 def _checked_file(name: str | None) -> Path | None:

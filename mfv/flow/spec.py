@@ -9,6 +9,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 from mfv.errors import MfvError, did_you_mean
 from mfv.flow import randomness as _randomness  # noqa: F401  (notes the state before the flow)
+from mfv.flow import spawning as _spawning  # noqa: F401  (notes the folder before the flow)
 from mfv.flow.parameters import Parameter
 from mfv.manifest.artifact import Artifact
 
