@@ -28,7 +28,6 @@ from mfv.flow.interrupts import Interrupts
 from mfv.flow.lint import check
 from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
-from mfv.flow.source import Kind
 from mfv.flow.spawning import Assignment, this_interpreter
 from mfv.flow.spec import FlowSpec, constants_of
 from mfv.flow.task import Attempt, FlowRun, Saved
@@ -37,9 +36,10 @@ from mfv.flow.workers import TaskServer, flush, perform, receive, send
 from mfv.ids import PackId
 from mfv.manifest.artifact import SCALAR, Artifact
 from mfv.manifest.records import GraphNode, Opening, Task, TaskRef
+from mfv.manifest.text import printable
 from mfv.odb.writer import Parcel, Writer
 from mfv.repo import config
-from mfv.repo.artifacts import load, printable, store, store_all
+from mfv.repo.artifacts import load, store, store_all
 from mfv.repo.code import git_record, store_environment, store_tree
 from mfv.repo.entries import PackMade
 from mfv.repo.lineage import Ancestry
@@ -47,6 +47,7 @@ from mfv.repo.log import CondemnedError
 from mfv.repo.recorder import Finished, RunRecorder
 from mfv.repo.repository import Repository
 from mfv.serde import pickle5
+from mfv.serde.small import pack, unpack
 from mfv.storage.local import LocalBackend
 
 REDACTED = "<redacted>"
@@ -92,14 +93,6 @@ def prepare(
     """Checks the flow and finds a value for each parameter; raises FlowError, ParameterError."""
     graph = read_graph(flow)
     check(graph)
-    for node in graph:
-        if node.kind in (Kind.SWITCH, Kind.PARALLEL):
-            raise FlowError(
-                f"step {node.name!r} goes on by {node.kind.value}, which this version cannot run",
-                file=node.file,
-                line=node.next_line,
-                hint="use a static branch or a foreach",
-            )
     parameters = collect(flow)
 
     def context(parameter: Parameter) -> ParameterContext:
@@ -302,6 +295,12 @@ class _Store:
 
     def load(self, artifact: Artifact) -> object:
         return load(self._repository.database, artifact)
+
+    def pack(self, item: object) -> bytes:
+        return pack(item)
+
+    def unpack(self, data: bytes) -> object:
+        return unpack(data)
 
     def save(self, values: Mapping[str, object], avoid: frozenset[bytes]) -> Saved:
         self._avoid |= {PackId(pack) for pack in avoid}

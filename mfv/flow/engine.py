@@ -23,6 +23,7 @@ import msgspec
 
 from mfv.flow.graph import Graph
 from mfv.flow.interrupts import Interrupts
+from mfv.flow.memory import OutOfMemory
 from mfv.flow.order import Order, Report, Transition
 from mfv.flow.plan import Plan
 from mfv.flow.spool import Spool
@@ -35,6 +36,7 @@ Stream = Literal["stdout", "stderr"]
 _READ = 1 << 16  # bytes a read
 _FDS_A_TASK = 3
 _FDS_ASIDE = 64  # for everything else that the scheduler has open
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
 _PATIENCE = (3.0, 3.0)  # seconds from SIGINT to SIGTERM, and from there to SIGKILL
 
 
@@ -130,6 +132,7 @@ class Engine:
         self._plan = Plan(graph, run)
         self._server, self._recorder, self._output = server, recorder, output
         self._interrupts = interrupts
+        self._out_of_memory = OutOfMemory()
         fds, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         allowed = max_workers if fds < 0 else (fds - _FDS_ASIDE) // _FDS_A_TASK
         self._max_workers = max(1, min(max_workers, allowed))
@@ -236,6 +239,7 @@ class Engine:
         """Takes note that a task's process ended; `failure` if it is known why."""
         running.ended = ended
         if running.committed:
+            self._drain(running)  # of threads that it left, and of what it did at exit
             self._forget(running)
             return
         if running.report is None:
@@ -381,6 +385,8 @@ class Engine:
             signal=running.ended.signal if running.ended else 0,
             cpu=report.cpu,
             peak_memory=report.peak_memory,
+            next=report.transition.next,
+            items=report.transition.total,
         )
         spools = running.spools
         stdout, stderr = spools["stdout"].content(), spools["stderr"].content()
@@ -391,14 +397,22 @@ class Engine:
         if self._interrupted is not None:
             return Failure("interrupted", "the run was interrupted", "")
         if ended.signal:
-            try:
-                name = signal.Signals(ended.signal).name
-            except ValueError:  # a real-time signal between the two that have names
-                name = f"signal {ended.signal}"
-            why = " (out of memory? see `dmesg`)" if ended.signal == signal.SIGKILL else ""
-            return Failure("killed", f"its process was ended by {name}{why}", "")
+            return Failure("killed", self._death(ended.signal), "")
         message = f"its process ended with exit code {ended.code} before the step was over"
         return Failure("exited", message, "")
+
+    def _death(self, number: int) -> str:
+        try:
+            name = signal.Signals(number).name
+        except ValueError:  # a real-time signal between the two that have names
+            name = f"signal {number}"
+        if number == signal.SIGKILL:
+            if self._out_of_memory.killed():
+                return "out of memory: the kernel ended its process"
+            name += " (out of memory? see `dmesg`)"
+        elif number in _CRASHES:
+            name += ", a crash in native code"
+        return f"its process was ended by {name}"
 
     def _interrupt(self) -> None:
         """Asks all tasks to end; asked twice, ends them."""

@@ -7,6 +7,7 @@ Where forks would do harm, the server starts a new interpreter for each task ins
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import faulthandler
 import fcntl
@@ -297,6 +298,7 @@ class _Server:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             self._control.close()
+            atexit._clear()  # what was registered before the fork is for the scheduler to do
             _redirect(fds[0], fds[1])
             after_fork(self._randomness)
             perform(run, order, socket.socket(fileno=fds[2]))
@@ -346,8 +348,23 @@ def perform(run: Run, order: Order, line: socket.socket) -> NoReturn:
     except BaseException:
         traceback.print_exc()
     finally:
+        _wind_up()
         flush()
         os._exit(code)
+
+
+def _wind_up() -> None:
+    """Waits for threads and does what is to be done at exit, as every Python process does."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        left = [one for one in threading.enumerate() if not one.daemon]
+        with contextlib.suppress(BaseException):
+            if len(left) > 1:
+                names = ", ".join(one.name for one in left if one is not threading.main_thread())
+                print(f"waiting for threads that the step left: {names}", file=sys.stderr)
+            threading._shutdown()
+    with contextlib.suppress(BaseException):
+        atexit._run_exitfuncs()
 
 
 def _occupy_standard_fds() -> None:

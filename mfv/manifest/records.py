@@ -103,7 +103,7 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     secret: tuple[str, ...] = ()  # options whose value is kept out of the record
     folder: str = ""  # the working directory below the root of the tree; empty: at it, or outside
     cloned_from: str | None = None  # name of the run whose clone this code is
-    resumed_from: int | None = None  # number of the run, of the same flow, that this one goes on from
+    resumed_from: int | None = None  # number of the run of this flow that it goes on from
 
 
 class Split(msgspec.Struct, frozen=True, array_like=True):
