@@ -30,6 +30,7 @@ from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
 from mfv.flow.spawning import Assignment, this_interpreter
 from mfv.flow.spec import FlowSpec, constants_of
+from mfv.flow.spool import SpoolFile
 from mfv.flow.task import Attempt, FlowRun, Saved
 from mfv.flow.threads import other_threads
 from mfv.flow.workers import TaskServer, flush, perform, receive, send
@@ -44,7 +45,7 @@ from mfv.repo.code import git_record, store_environment, store_tree
 from mfv.repo.entries import PackMade
 from mfv.repo.lineage import Ancestry
 from mfv.repo.log import CondemnedError
-from mfv.repo.recorder import Finished, RunRecorder
+from mfv.repo.recorder import Finished, LongLog, RunRecorder
 from mfv.repo.repository import Repository
 from mfv.serde import pickle5
 from mfv.serde.small import pack, unpack
@@ -111,6 +112,7 @@ def run(
     tags: Sequence[str] = (),
     max_workers: int = 16,
     process: config.Process | None = None,
+    max_log_size: int | None = None,
 ) -> Result:
     """Runs a flow and records it in the repository at `folder`, which is made if need be.
 
@@ -120,7 +122,7 @@ def run(
     before is kept, and the run shows as crashed.
 
     `process`: whether tasks are forked or get new interpreters; None for what the repository's
-    settings say.
+    settings say. `max_log_size`: bytes of each task's stdout, and of its stderr, that are kept.
     """
     with Interrupts() as interrupts:
         return _run(
@@ -132,6 +134,7 @@ def run(
             tags,
             max_workers,
             process or config.read(LocalBackend(folder)).process,
+            max_log_size,
         )
 
 
@@ -144,6 +147,7 @@ def _run(
     tags: Sequence[str],
     max_workers: int,
     way: config.Process,
+    max_log_size: int | None,
 ) -> Result:
     who = process.read_process()
     attributes = {prepared.parameters[n].attribute: v for n, v in prepared.values.items()}
@@ -186,6 +190,7 @@ def _run(
                 output,
                 interrupts,
                 max_workers=max_workers,
+                max_log_size=max_log_size,
             ).run()
             if not outcome.sealed:
                 commits.seal(outcome)
@@ -270,16 +275,20 @@ class _Commits:
 
     def _finished(self, ending: Ending) -> Finished:
         if not ending.delivery:
-            return Finished(ending.task, ending.stdout, ending.stderr)
+            return Finished(ending.task, _log(ending.stdout), _log(ending.stderr))
         delivery = msgspec.msgpack.decode(ending.delivery, type=_Delivery)
         return Finished(
             ending.task,
-            ending.stdout,
-            ending.stderr,
+            _log(ending.stdout),
+            _log(ending.stderr),
             delivery.parcel,
             tuple(made.receipt for made in delivery.receipts),
             frozenset(PackId(pack) for pack in delivery.relied),
         )
+
+
+def _log(text: bytes | SpoolFile) -> bytes | LongLog:
+    return LongLog(text.read_at, text.size, text.lines) if isinstance(text, SpoolFile) else text
 
 
 class _Store:

@@ -81,6 +81,13 @@ def run_options(
     run_id_file: Annotated[
         str | None, option("--run-id-file", help="Write the run's number to this file.")
     ] = None,
+    max_log_size: Annotated[
+        int | None,
+        option("--max-log-size", help="Of each task's stdout and stderr keep this.", metavar="MB"),
+    ] = None,
+    quiet: Annotated[
+        bool, option("--quiet", help="Show failures and how the run ends, nothing else.")
+    ] = False,
     process: Annotated[
         str | None,
         option("--process", help="How tasks get their processes: fork or spawn.", metavar="WAY"),
@@ -120,6 +127,8 @@ def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[
     }
     if values["max_workers"] < 1:
         raise UsageError("--max-workers must be 1 or more")
+    if values["max_log_size"] is not None and values["max_log_size"] < 1:
+        raise UsageError("--max-log-size must be 1 or more megabytes")
     for tag in values["tag"]:
         check_tag(tag)
     process = _process(values.get("process"))
@@ -127,7 +136,7 @@ def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[
     prepared = launch.prepare(flow, given, os.environ, user_name())
     chosen = chosen_folder()
     folder = Path(chosen) if chosen else launch.default_folder(prepared.script)
-    progress = Progress()
+    progress = Progress(quiet=values.get("quiet", False))
 
     def opened(name: str) -> None:
         if new:
@@ -137,15 +146,19 @@ def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[
             number_file.write_text(f"{name.rpartition('/')[2]}\n")
 
     new = not (folder / "format").exists()
-    result = launch.run(
-        prepared,
-        folder,
-        progress,
-        opened=opened,
-        tags=values["tag"],
-        max_workers=values["max_workers"],
-        process=process,
-    )
+    try:
+        result = launch.run(
+            prepared,
+            folder,
+            progress,
+            opened=opened,
+            tags=values["tag"],
+            max_workers=values["max_workers"],
+            process=process,
+            max_log_size=values["max_log_size"] and values["max_log_size"] << 20,
+        )
+    finally:
+        progress.stop()
     progress.close(result, time.monotonic() - begun)
     if result.outcome.status == "ok":
         return EXIT_OK

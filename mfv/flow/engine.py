@@ -26,7 +26,7 @@ from mfv.flow.interrupts import Interrupts
 from mfv.flow.memory import OutOfMemory
 from mfv.flow.order import Order, Report, Transition
 from mfv.flow.plan import Plan
-from mfv.flow.spool import Spool
+from mfv.flow.spool import Spool, SpoolFile
 from mfv.flow.workers import Channels, Ended, Inbox, Started, TaskServer, send
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Failure, RunStatus, Task, TaskRef
@@ -44,8 +44,8 @@ class Ending(NamedTuple):
     """One attempt that is over, to be committed."""
 
     task: Task  # without its logs
-    stdout: bytes | memoryview
-    stderr: bytes | memoryview
+    stdout: bytes | SpoolFile
+    stderr: bytes | SpoolFile
     delivery: bytes
 
 
@@ -83,6 +83,13 @@ class Output(Protocol):
 
     def note(self, text: str) -> None: ...
 
+    def tick(self, waiting: int) -> float | None:
+        """Told before the scheduler sleeps, with the number of tasks that could start.
+
+        Returns after how many seconds it wants to be told again, whatever happens; None for never.
+        """
+        ...
+
 
 class Outcome(NamedTuple):
     """How a run ended."""
@@ -97,11 +104,14 @@ class Outcome(NamedTuple):
 class _Running:
     """One task's process, as the scheduler sees it."""
 
-    def __init__(self, order: Order, channels: Channels) -> None:
+    def __init__(self, order: Order, channels: Channels, max_log_size: int | None) -> None:
         self.order, self.channels = order, channels
         self.pid = 0
         self.inbox = Inbox()
-        self.spools: dict[Stream, Spool] = {"stdout": Spool(), "stderr": Spool()}
+        self.spools: dict[Stream, Spool] = {
+            "stdout": Spool(max_log_size),
+            "stderr": Spool(max_log_size),
+        }
         self.fds: dict[Stream, int] = {"stdout": channels.stdout, "stderr": channels.stderr}
         self.taken: dict[Stream, int] = {"stdout": 0, "stderr": 0}  # bytes
         self.report: Report | None = None
@@ -123,16 +133,19 @@ class Engine:
         interrupts: Interrupts,
         *,
         max_workers: int = 16,
+        max_log_size: int | None = None,
     ) -> None:
         """`interrupts`: entered by the caller, and for as long as it lasts.
 
         At most `max_workers` tasks run at a time, and fewer where the limit of open files is low.
+        Of each stream of a task `max_log_size` bytes are kept, or all.
         """
         self._graph, self._flow = graph, graph.flow
         self._plan = Plan(graph, run)
         self._server, self._recorder, self._output = server, recorder, output
         self._interrupts = interrupts
         self._out_of_memory = OutOfMemory()
+        self._max_log_size = max_log_size
         fds, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         allowed = max_workers if fds < 0 else (fds - _FDS_ASIDE) // _FDS_A_TASK
         self._max_workers = max(1, min(max_workers, allowed))
@@ -183,7 +196,7 @@ class Engine:
         while self._waiting and len(self._running) < self._max_workers and not self._stopping:
             self._start(self._waiting.popleft())
         if self._running:
-            for key, _ in self._selector.select(0 if self._over else self._press()):
+            for key, _ in self._selector.select(self._pause()):
                 if callable(key.data):
                     key.data()
                     continue
@@ -197,6 +210,11 @@ class Engine:
         if self._over:
             self._commit()
 
+    def _pause(self) -> float | None:
+        """How long to sleep at most, seconds."""
+        wanted = (self._press(), self._output.tick(len(self._waiting)))
+        return 0 if self._over else min((one for one in wanted if one is not None), default=None)
+
     def _heed(self) -> None:
         """Does what was asked for by signals."""
         for _ in range(self._interrupts.take()):
@@ -204,7 +222,7 @@ class Engine:
 
     def _start(self, order: Order) -> None:
         try:
-            running = _Running(order, self._server.start(order))
+            running = _Running(order, self._server.start(order), self._max_log_size)
         except ConnectionError:
             self._bereave()
             return
@@ -301,6 +319,9 @@ class Engine:
             rest = running.spools[stream].rest()
             if rest:
                 self._output.line(running.order, running.pid, stream, rest)
+            dropped = running.spools[stream].note_dropped(_now())
+            if dropped:
+                self._output.line(running.order, running.pid, stream, dropped.encode())
 
     def _commit(self) -> None:
         """Makes all that is over durable with one entry, then goes on from there."""
