@@ -39,6 +39,7 @@ class Progress:
         self._drawn: list[str] = []
         self._drawn_at = 0.0  # when the lines at the bottom were drawn
         self._changed = False  # since then
+        self._counted = False  # whether some tasks were only told by counts
         self._waiting = 0
         self._stamp, self._stamp_of = "", -1
         self._heads: dict[int, str] = {}  # what stands before the lines of each running task
@@ -107,8 +108,8 @@ class Progress:
         self.stop()
         state = result.outcome.status
         words = {"ok": "done", "failed": "failed", "interrupted": "interrupted"}[state]
-        told = sum(step.done for step in self._steps.values() if self._is_many(step))
-        tasks = f", {count(sum(s.done for s in self._steps.values()), 'task')}" if told else ""
+        done = sum(step.done for step in self._steps.values())
+        tasks = f", {count(done, 'task')}" if self._counted else ""
         self._say(f"run {result.name} {words} in {duration(seconds)}{tasks}")
         if result.left_out:
             files = count(result.left_out, "file")
@@ -117,10 +118,10 @@ class Progress:
             self._say(f"`mfv show {result.name}` has the traceback, `mfv logs` all output")
 
     def _is_told_by_counts(self, step: "_Step") -> bool:
-        return self._live and self._is_many(step)
-
-    def _is_many(self, step: "_Step") -> bool:
-        return step.total > _MANY
+        if not self._live or step.total <= _MANY:
+            return False
+        self._counted = True
+        return True
 
     def _say(self, text: str) -> None:
         self._add(f"{self._now()} {self._paint(escape(text), 'bold')}\n")
