@@ -254,6 +254,8 @@ class _Server:
 
     def _obey(self) -> bool:
         head, fds, _, _ = socket.recv_fds(self._control, _LENGTH.size, 3)
+        for fd in fds:
+            os.set_inheritable(fd, False)  # as Python does for every file but those received
         if not head:
             return False
         if len(head) < _LENGTH.size:
