@@ -26,7 +26,11 @@ assert not is_task(os.environ)
 
 def run(order, line):
     print(order.step, given.payload.decode(), os.getcwd())
-    print(sorted(set(os.listdir("/proc/self/fd")) - {"0", "1", "2"}), file=sys.stderr)
+    for fd in range(3, 300):
+        try:
+            print(os.readlink(f"/proc/self/fd/{fd}").partition(":")[0], file=sys.stderr)
+        except OSError:
+            pass
     assert os.getpgid(0) == os.getpid()
     send(line, receive(line)[::-1])
     return order.id
@@ -57,8 +61,10 @@ def test_a_new_interpreter_has_its_order_the_payload_a_line_and_no_other_file(
         assert receive(channels.line) == b"cba"
         channels.line.close()
         assert read_all(channels.stdout) == f"step{number} briefing {tmp_path}\n".encode()
-        open_files = read_all(channels.stderr).decode()
-        assert open_files.count("'") == 2 * 2, open_files  # the line, and the listing itself
+        open_files = read_all(channels.stderr).decode().split()
+        # Whoever runs the tests may hand down files of its own, but none of these kinds.
+        kinds = ("socket", "/memfd", "anon_inode")
+        assert [one for one in open_files if one in kinds] == ["socket"]  # the line
     ended = set()
     with selectors.DefaultSelector() as selector:
         selector.register(server.control, selectors.EVENT_READ)
