@@ -22,12 +22,13 @@ from mfv.capture.listing import NESTED_CLONE
 from mfv.capture.secrets import is_secret_name
 from mfv.capture.user import user_at_host
 from mfv.errors import FlowError, MfvError, StorageError, UnpicklableError
-from mfv.flow.engine import Ending, Engine, Outcome, Output, StoreAgainError
+from mfv.flow.engine import Engine
 from mfv.flow.graph import Graph, read_graph
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.lint import check
 from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
+from mfv.flow.seams import Ending, Outcome, Output, StoreAgainError
 from mfv.flow.spawning import Assignment, this_interpreter
 from mfv.flow.spec import FlowSpec, constants_of
 from mfv.flow.spool import SpoolFile

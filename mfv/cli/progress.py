@@ -14,7 +14,7 @@ from mfv.render.text import escape
 from mfv.render.units import count, duration
 
 if TYPE_CHECKING:
-    from mfv.flow.engine import Stream
+    from mfv.flow.seams import Stream
     from mfv.launch import Result
 
 _DRAW_EVERY = 0.1  # seconds, at most

@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {"repo", "errors", "ids", "manifest", "capture"},
     "compare": {"repo", "diff", *BELOW_REPO},
     "checkout": {"repo", *BELOW_REPO},
-    "launch": {"flow", "repo", "_version", *BELOW_REPO},
+    "resume": {"flow", "repo", *BELOW_REPO},
+    "launch": {"resume", "flow", "repo", "_version", *BELOW_REPO},
     "render": VALUES,
     "cli": {
         *("_version", "errors", "ids", "manifest", "storage", "capture"),
