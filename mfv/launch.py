@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,13 +23,15 @@ from mfv.capture.listing import NESTED_CLONE
 from mfv.capture.secrets import is_secret_name
 from mfv.capture.user import user_at_host
 from mfv.errors import FlowError, MfvError, StorageError, UnpicklableError
+from mfv.flow.decorators.base import Beginning, policy_of
+from mfv.flow.decorators.force import NOTHING_TYPED, Typed, pre_mutate, put_in_force
 from mfv.flow.engine import Engine
 from mfv.flow.graph import Graph, read_graph
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.lint import check
 from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
-from mfv.flow.seams import Ending, Outcome, Output, StoreAgainError
+from mfv.flow.seams import NO_LIMITS, Ending, Limits, Outcome, Output, StoreAgainError
 from mfv.flow.spawning import Assignment, this_interpreter
 from mfv.flow.spec import FlowSpec, constants_of
 from mfv.flow.spool import SpoolFile
@@ -63,6 +66,7 @@ class Prepared(NamedTuple):
     script: Path
     parameters: dict[str, Parameter]  # by name
     values: dict[str, object]  # by name
+    beginning: Beginning = Beginning()  # what the flow's decorators add
 
 
 class Result(NamedTuple):
@@ -90,18 +94,28 @@ class _Delivery(msgspec.Struct, frozen=True, array_like=True):
 
 
 def prepare(
-    flow: type[FlowSpec], given: Mapping[str, str], environ: Mapping[str, str], user: str
+    flow: type[FlowSpec],
+    given: Mapping[str, str],
+    environ: Mapping[str, str],
+    user: str,
+    typed: Typed = NOTHING_TYPED,
 ) -> Prepared:
-    """Checks the flow and finds a value for each parameter; raises FlowError, ParameterError."""
+    """Checks the flow and finds a value for each parameter; raises FlowError, ParameterError.
+
+    `typed`: what the command line says of decorators, which are in force from here on.
+    """
     graph = read_graph(flow)
     check(graph)
+    pre_mutate(flow)
+    beginning = put_in_force(flow, graph, user, typed)
     parameters = collect(flow)
 
     def context(parameter: Parameter) -> ParameterContext:
         return ParameterContext(flow.__name__, user, parameter.name, print, "local")
 
     values = resolve(parameters, given, environ, context)
-    return Prepared(flow, graph, Path(inspect.getfile(flow)).absolute(), parameters, values)
+    script = Path(inspect.getfile(flow)).absolute()
+    return Prepared(flow, graph, script, parameters, values, beginning)
 
 
 def run(
@@ -111,32 +125,29 @@ def run(
     *,
     opened: Callable[[str], None] = lambda name: None,
     tags: Sequence[str] = (),
-    max_workers: int = 16,
+    limits: Limits = NO_LIMITS,
+    facts: Mapping[str, object] | None = None,
     process: config.Process | None = None,
-    max_log_size: int | None = None,
 ) -> Result:
     """Runs a flow and records it in the repository at `folder`, which is made if need be.
 
-    `opened` is told the run's name as soon as it has one. However the flow ends, the run is
+    `opened` is told the run's name as soon as it has one. `facts` are what `current` tells tasks
+    beside what is known here. However the flow ends, the run is
     sealed when this returns; SIGINT, SIGTERM and SIGHUP end it as interrupted, and a second one
     kills what still runs. Raises StorageError where recording itself failed; what was committed
     before is kept, and the run shows as crashed.
 
     `process`: whether tasks are forked or get new interpreters; None for what the repository's
-    settings say. `max_log_size`: bytes of each task's stdout, and of its stderr, that are kept.
+    settings say.
     """
-    with Interrupts() as interrupts:
-        return _run(
-            prepared,
-            folder.absolute(),
-            output,
-            interrupts,
-            opened,
-            tags,
-            max_workers,
-            process or config.read(LocalBackend(folder)).process,
-            max_log_size,
-        )
+    with (
+        Interrupts() as interrupts,
+        tempfile.TemporaryDirectory(prefix="mfv-run-", ignore_cleanup_errors=True) as tempdir,
+    ):
+        more = {"tempdir": tempdir, **(facts or {})}
+        folder = folder.absolute()
+        way = process or config.read(LocalBackend(folder)).process
+        return _run(prepared, folder, output, interrupts, opened, tags, limits, more, way)
 
 
 def _run(
@@ -146,9 +157,9 @@ def _run(
     interrupts: Interrupts,
     opened: Callable[[str], None],
     tags: Sequence[str],
-    max_workers: int,
+    limits: Limits,
+    more: Mapping[str, object],
     way: config.Process,
-    max_log_size: int | None,
 ) -> Result:
     who = process.read_process()
     attributes = {prepared.parameters[n].attribute: v for n, v in prepared.values.items()}
@@ -157,6 +168,8 @@ def _run(
         "namespace": f"user:{who.user}",
         "tags": frozenset(tags),
         "origin_run_id": None,
+        **prepared.beginning.facts,
+        **more,
     }
     constants = constants_of(prepared.flow)
     flow_run = FlowRun(prepared.flow, prepared.graph, attributes, constants, facts)
@@ -178,6 +191,8 @@ def _run(
         )
         try:
             opened(recorder.name)
+            for note in prepared.beginning.notes:
+                output.note(note)
             if tags:
                 state = repository.log.state.find(recorder.flow, recorder.number)
                 assert state is not None
@@ -190,8 +205,8 @@ def _run(
                 commits,
                 output,
                 interrupts,
-                max_workers=max_workers,
-                max_log_size=max_log_size,
+                policies={step: policy_of(prepared.flow, step) for step in prepared.graph.nodes},
+                limits=limits,
             ).run()
             if not outcome.sealed:
                 commits.seal(outcome)
@@ -222,9 +237,10 @@ def _pickles(value: object) -> bool:
     return True
 
 
-def perform_spawned(flow: type[FlowSpec], assigned: Assignment) -> NoReturn:
+def perform_spawned(flow: type[FlowSpec], assigned: Assignment, typed: Typed) -> NoReturn:
     """Runs the task that this interpreter was started for, and ends the process.
 
+    `typed` as for `prepare`: the command line is the run's own.
     Raises FlowError if the script came to another flow than where the run was started.
     """
     briefing = msgspec.msgpack.decode(assigned.payload, type=_Briefing)
@@ -237,8 +253,10 @@ def perform_spawned(flow: type[FlowSpec], assigned: Assignment) -> NoReturn:
     attributes, constants, facts = cast(
         "tuple[dict[str, object], ...]", pickle5.load([bytearray(one) for one in briefing.values])
     )
+    graph = read_graph(flow)
+    put_in_force(flow, graph, str(facts["username"]), typed)
     constants = {**constants_of(flow), **constants}
-    run = FlowRun(flow, read_graph(flow), attributes, constants, facts)
+    run = FlowRun(flow, graph, attributes, constants, facts)
     folder = Path(briefing.folder)
     perform(lambda order, line: _run_task(run, folder, order, line), assigned.order, assigned.line)
 
@@ -341,8 +359,10 @@ def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> 
     """In the task's process: runs the step, reports, and holds everything until it is durable."""
     # What the step reads through the client, or runs itself, belongs to the same repository.
     os.environ["MFV_DIR"] = os.fspath(folder)
-    attempt = Attempt(run, order, _Store(folder, run.flow.__name__, order))
+    name = run.flow.__name__
+    attempt = Attempt(run, order, _Store(folder, name, order), _handles(folder, name, order))
     succeeded = attempt.run()
+    send(line, b"")  # the step is over: its time limit does not concern what is stored now
     # The step is over. A Ctrl-C that comes now must not cost what it made.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     avoid: frozenset[bytes] = frozenset()
@@ -359,6 +379,35 @@ def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> 
         if answer == b"":
             return 0 if succeeded else 1
         avoid = frozenset(msgspec.msgpack.decode(answer, type=list[bytes]))
+
+
+def _handles(folder: Path, flow: str, order: Order) -> dict[str, Callable[[], object]]:
+    """`current.run` and `current.task`: the client's, which is loaded when they are asked for."""
+    record = Task(
+        flow=flow,
+        run=order.run,
+        step=order.step,
+        id=order.id,
+        status="failed",  # until it is known better
+        started=time.time_ns() // 1000,
+        ended=0,
+        attempt=order.attempt,
+        pid=os.getpid(),
+        parents=tuple(ref.id for ref in order.parents),
+        splits=order.splits,
+    )
+
+    def run() -> object:
+        from mfv.client.running import running_run
+
+        return running_run(folder, record)
+
+    def task() -> object:
+        from mfv.client.running import running_task
+
+        return running_task(folder, record)
+
+    return {"run": run, "task": task}
 
 
 def _opening(
@@ -402,6 +451,7 @@ def _opening(
         secret=secret,
         folder=printable(_below(shot.root, who.cwd)),
         cloned_from=_cloned_from(shot.root),
+        system_tags=tuple(map(printable, prepared.beginning.tags)),
     )
 
 

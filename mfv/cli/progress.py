@@ -28,7 +28,7 @@ class Progress:
     """Prints as the run goes on. A closed or full output never stops the run."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        """`quiet`: only failures, and how it ends."""
+        """`quiet`: only what tasks print, and what goes wrong."""
         self._paint = Paint(coloured(sys.stdout))
         self._open, self._quiet = True, quiet
         self._pending: list[str] = []
@@ -45,8 +45,6 @@ class Progress:
         self._heads: dict[int, str] = {}  # what stands before the lines of each running task
 
     def line(self, order: Order, pid: int, stream: "Stream", text: bytes) -> None:
-        if self._quiet:
-            return
         if b"\r" in text:
             # A progress bar, drawn over and over: what a terminal would show in the end.
             text = text.rstrip(b"\r").rpartition(b"\r")[2]
@@ -107,15 +105,16 @@ class Progress:
         """The last lines: how it went, and what to type next."""
         self.stop()
         state = result.outcome.status
+        self._quiet = self._quiet and state == "ok"
         words = {"ok": "done", "failed": "failed", "interrupted": "interrupted"}[state]
         done = sum(step.done for step in self._steps.values())
         tasks = f", {count(done, 'task')}" if self._counted else ""
-        self._say(f"run {result.name} {words} in {duration(seconds)}{tasks}")
+        self.note(f"run {result.name} {words} in {duration(seconds)}{tasks}")
         if result.left_out:
             files = count(result.left_out, "file")
             self.note(f"{files} left out of the code snapshot (`mfv show {result.name} --code`)")
         if state != "ok":
-            self._say(f"`mfv show {result.name}` has the traceback, `mfv logs` all output")
+            self.note(f"`mfv show {result.name}` has the traceback, `mfv logs` all output")
 
     def _is_told_by_counts(self, step: "_Step") -> bool:
         if not self._live or step.total <= _MANY:

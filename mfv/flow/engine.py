@@ -25,12 +25,22 @@ from mfv.flow.plan import Plan
 from mfv.flow.policy import Policy
 from mfv.flow.queue import Queue
 from mfv.flow.running import Running, ignore
-from mfv.flow.seams import Clone, Ending, Origin, Outcome, Output, Recorder, StoreAgainError, Stream
+from mfv.flow.seams import (
+    NO_LIMITS,
+    Clone,
+    Ending,
+    Limits,
+    Origin,
+    Outcome,
+    Output,
+    Recorder,
+    StoreAgainError,
+    Stream,
+)
 from mfv.flow.workers import Ended, Started, TaskServer, send
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Failure, Task, TaskRef
 
-MAX_SPLITS = 10_000  # tasks of one foreach, unless more are asked for
 _FDS_A_TASK = 3
 _FDS_ASIDE = 64  # for everything else that the scheduler has open
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
@@ -53,27 +63,23 @@ class Engine:
         *,
         policies: Mapping[str, Policy] | None = None,
         origin: Origin | None = None,
-        max_workers: int = 16,
-        max_splits: int = MAX_SPLITS,
-        max_log_size: int | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         """`interrupts`: entered by the caller, and for as long as it lasts.
 
-        At most `max_workers` tasks run at a time, and fewer where the limit of open files is low;
-        a gang counts as one. No foreach may have more than `max_splits` items. What `origin` has
-        done already is cloned from it. Of each stream of a task `max_log_size` bytes are kept.
+        Fewer tasks than `limits` allows run at a time where the limit of open files is low; a gang
+        counts as one. What `origin` has done already is cloned from it.
         """
+        self._limits, max_workers = limits, limits.max_workers
         self._graph, self._flow = graph, graph.flow
         self._plan = Plan(graph, run)
         self._server, self._recorder, self._output = server, recorder, output
         self._interrupts = interrupts
         self._out_of_memory = OutOfMemory()
-        self._max_log_size = max_log_size
         self._policies, self._origin = policies or {}, origin
         fds, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._allowed = max(1, (fds - _FDS_ASIDE) // _FDS_A_TASK) if fds >= 0 else None
         self._max_workers = min(max_workers, self._allowed or max_workers)
-        self._max_splits = max_splits
         self._queue = Queue()
         self._queue.add([self._plan.start()])
         self._gangs = Gangs()
@@ -195,9 +201,8 @@ class Engine:
 
     def _start(self, order: Order) -> None:
         try:
-            running = Running(
-                order, self._server.start(order), self._output.line, self._max_log_size
-            )
+            channels = self._server.start(order)
+            running = Running(order, channels, self._output.line, self._limits.max_log_size)
         except ConnectionError:
             self._bereave()
             return
@@ -341,12 +346,13 @@ class Engine:
         if task.step == self._graph.end:
             self._results = task.artifacts
         for member in members:
-            total = member.transition.total
-            if total > self._max_splits:
+            total, most = member.transition.total, self._limits.max_num_splits
+            if most is not None and total > most:
                 message = (
-                    f"its foreach has {total} items, and a run allows {self._max_splits}: "
-                    f"--max-num-splits {total} allows them"
+                    f"step {task.step!r} splits into {total} tasks, more than the {most} that this "
+                    f"run may: --max-num-splits {total} allows them"
                 )
+                self._output.note(message)
                 self._give_up(task.step, Failure("limit", message, ""))
                 return
             self._queue.add(self._plan.finished(member.order, member.ref, member.transition))

@@ -33,7 +33,7 @@ class Running:
     ) -> None:
         """`show` is told each line that the task prints.
 
-        Of each stream `max_log_size` bytes are kept, or all.
+        Of each stream at most `max_log_size` bytes are kept.
         """
         self.order, self.channels = order, channels
         self.pid = 0

@@ -92,3 +92,19 @@ class Outcome(NamedTuple):
     failure: Failure | None = None
     failed_step: str | None = None
     sealed: bool = False  # with its last tasks, by one entry
+
+
+# Of one foreach, unless more are asked for. Metaflow has 100, where each task costs a second; here
+# the limit is there for mistakes, such as going over a text instead of a list of texts.
+MAX_SPLITS = 10_000
+
+
+class Limits(NamedTuple):
+    """How much one run may do."""
+
+    max_workers: int = 16  # tasks at a time
+    max_num_splits: int | None = None  # tasks of one foreach; None for any number
+    max_log_size: int | None = None  # bytes kept of one stream of a task; None for all
+
+
+NO_LIMITS = Limits()

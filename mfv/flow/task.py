@@ -6,16 +6,19 @@ import contextlib
 import resource
 import sys
 import time
-import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import NamedTuple, Protocol
 
-from mfv.errors import MfvError
 from mfv.flow.current import current
+from mfv.flow.decorators.base import RunningTask, policy_of
+from mfv.flow.decorators.running import run_decorated
+from mfv.flow.describe import graph_info
+from mfv.flow.failures import describe
 from mfv.flow.foreach import Places, shown_items
 from mfv.flow.graph import Graph
 from mfv.flow.order import Order, Report, Transition
+from mfv.flow.parameters import collect
 from mfv.flow.spec import (
     FlowSpec,
     FlowStateError,
@@ -26,7 +29,6 @@ from mfv.flow.spec import (
 )
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Failure, Task, TaskRef
-from mfv.manifest.text import printable
 
 
 class Saved(NamedTuple):
@@ -74,7 +76,15 @@ class FlowRun(NamedTuple):
 class Attempt:
     """One attempt: `run` it, then `report` as often as the recorder asks."""
 
-    def __init__(self, run: FlowRun, order: Order, store: TaskStore) -> None:
+    def __init__(
+        self,
+        run: FlowRun,
+        order: Order,
+        store: TaskStore,
+        handles: Mapping[str, Callable[[], object]] | None = None,
+    ) -> None:
+        """`handles`: what `current` has beside the facts, made when first asked for."""
+        self._handles = handles or {}
         self._run, self._order, self._store = run, order, store
         self._node = run.graph[order.step]
         self._readonly = {**run.constants, **run.parameters}
@@ -86,15 +96,15 @@ class Attempt:
     def run(self) -> bool:
         """Runs the step; False if it failed, with the traceback printed to stderr."""
         self._started = _now()
-        current._set(**self._facts())
+        current._set({"graph": self._graph_info, **self._handles}, **self._facts())
         try:
             state, arguments = self._prepare()
             self._flow.__dict__.update(self._readonly)
             self._flow.__dict__["_mfv"] = state
-            getattr(self._flow, self._order.step)(*arguments)
+            run_decorated(self._task(), arguments)
             self._transition = self._leave(state)
         except BaseException as error:  # sys.exit, Ctrl-C, a cancelled asyncio task
-            self._failure = _describe(error)
+            self._failure = describe(error)
             with contextlib.suppress(Exception):  # the step may have closed it
                 print(self._failure.traceback, end="", file=sys.stderr, flush=True)
         self._ended = _now()
@@ -111,7 +121,7 @@ class Attempt:
         try:
             saved = self._store.save(values, avoid)
         except Exception as error:  # a full disk, a value that changes while it is stored
-            self._failure = _describe(error)
+            self._failure = describe(error)
             saved = Saved((), (), b"")
         self._failure = self._failure or self._unforeseen(saved)
         artifacts = {artifact.name: artifact for artifact in saved.artifacts} | inherited
@@ -137,6 +147,10 @@ class Attempt:
             failure=self._failure,
             delivery=saved.delivery,
         )
+
+    def _task(self) -> RunningTask:
+        policy = policy_of(self._run.flow, self._order.step)
+        return RunningTask(self._flow, self._run.graph, self._node, self._order, policy)
 
     def _prepare(self) -> tuple[TaskState, list[Inputs]]:
         tasks = [self._store.task(ref) for ref in self._order.parents]
@@ -188,7 +202,7 @@ class Attempt:
         if reason is None:
             return None
         error = FlowStateError(f"step {self._order.step!r} goes over self.{variable}, but {reason}")
-        return _describe(error)
+        return describe(error)
 
     def _left(self) -> tuple[dict[str, object], list[tuple[str, str]]]:
         """The attributes to be stored, and those that are none of a run's business."""
@@ -221,34 +235,14 @@ class Attempt:
             "step_name": order.step,
             "task_id": str(order.id),
             "retry_count": order.attempt,
+            "is_parallel": False,
             "pathspec": f"{name}/{order.run}/{order.step}/{order.id}",
             "parameter_names": list(run.parameters),
-            "graph": run.graph,
         }
 
-
-def _describe(error: BaseException) -> Failure:
-    """The error as recorded, with the traceback from the user's own code on."""
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith("mfv."):
-        frames = frames.tb_next
-    lines = traceback.format_exception(type(error), error, frames or error.__traceback__)
-    kind = type(error)
-    module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
-    return Failure(
-        printable(f"{module}{kind.__qualname__}"),
-        printable(_said(error))[:4096],
-        printable("".join(lines)),
-    )
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, MfvError):
-        return error.message
-    try:
-        return str(error)
-    except Exception:  # the user's own method
-        return "<its text cannot be had>"
+    def _graph_info(self) -> dict[str, object]:
+        run = self._run
+        return graph_info(run.graph, collect(run.flow), run.constants)
 
 
 def _now() -> int:

@@ -160,16 +160,15 @@ def test_no_color_means_no_colour(place: Place) -> None:
     assert not re.search(rb"\x1b\[[\d;]*m", screen.written)
 
 
-def test_quiet_shows_failures_and_the_end(place: Place) -> None:
-    place.write(WAITING)
-    (place.folder / "go").touch()
-    done = place.run("--quiet")
-    assert re.fullmatch(LINE.pattern + r"run F/1 done in [\d.]+s\n", done.out)
-    place.write(MANY.replace("BAD", "0"))
-    done = place.run("--quiet", code=1)
-    assert "ValueError: no such item" in done.out
-    assert "started" not in done.out
-    assert "mfv show F/2" in done.out.splitlines()[-1]
+def test_quiet_draws_nothing_and_shows_what_tasks_print_and_failures(place: Place) -> None:
+    place.write(MANY.replace("BAD", "30"))
+    screen = Screen(place, "flow.py", "--quiet", "run", width=160)
+    assert screen.finish() == 1
+    text = "\n".join(screen.everything)
+    assert "] item 0" in text
+    assert "ValueError: no such item" in text
+    assert "started" not in text
+    assert not re.search(rb"\x1b\[\d*[AJ]", screen.written)
 
 
 def test_ctrl_c_on_the_terminal_leaves_whole_lines(place: Place) -> None:

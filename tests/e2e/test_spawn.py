@@ -360,3 +360,32 @@ def test_the_client_finds_nothing_unlike_a_forked_run(
     assert run.successful
     assert run.data.results == [("a", 42), ("b", 42)]
     assert RESULTS in run.end_task.stdout
+
+
+def test_what_the_command_line_says_of_decorators_and_namespaces_holds_in_spawned_tasks(
+    place: Place,
+) -> None:
+    place.write(
+        """
+        @step
+        def start(self):
+            from mfv import get_namespace
+            self.seen = (os.environ.get("GIVEN"), get_namespace(), current.retry_count)
+            if not self.seen[2]:
+                raise ValueError("once")
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """
+    )
+    place.run(
+        *SPAWN,
+        *("--with", 'environment:vars={"GIVEN": "x"}'),
+        *("--with", "retry:times=1,minutes_between_retries=0"),
+        *("--namespace", "user:ben"),
+    )
+    task = place.task("start", -1)
+    assert task.attempt == 1
+    assert place.values("start", -1)["seen"] == ("x", "user:ben", 1)

@@ -20,7 +20,7 @@ from mfv.flow.graph import Graph
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.order import Order, Report, Transition
 from mfv.flow.policy import Policy
-from mfv.flow.seams import Clone, Ending, Outcome, StoreAgainError
+from mfv.flow.seams import Clone, Ending, Limits, Outcome, StoreAgainError
 from mfv.flow.source import Kind
 from mfv.flow.workers import TaskServer, receive, send
 from mfv.manifest.artifact import Artifact
@@ -165,6 +165,23 @@ def play(
         server.stop()
 
 
+def test_a_foreach_wider_than_allowed_ends_the_run_and_its_step_is_kept(
+    interrupts: Interrupts,
+) -> None:
+    recorder, watcher = Recorder(), Watcher()
+    limits = Limits(max_num_splits=ITEMS - 1)
+    outcome = play(WIDE, reporting(WIDE), recorder, interrupts, watcher, limits=limits)
+    assert (outcome.status, outcome.failed_step) == ("failed", "start")
+    assert outcome.failure is not None
+    assert f"--max-num-splits {ITEMS}" in outcome.failure.message
+    assert [(task.step, task.status) for task in recorder.tasks] == [("start", "ok")]
+
+
+def test_a_foreach_as_wide_as_allowed_runs(interrupts: Interrupts) -> None:
+    limits = Limits(max_num_splits=ITEMS)
+    assert play(WIDE, reporting(WIDE), Recorder(), interrupts, limits=limits).status == "ok"
+
+
 def test_every_task_is_committed_once_and_the_run_is_ok(interrupts: Interrupts) -> None:
     recorder = Recorder()
     assert play(WIDE, reporting(WIDE), recorder, interrupts) == Outcome("ok", sealed=True)
@@ -222,7 +239,7 @@ def test_a_task_is_said_to_be_started_before_it_prints_and_done_after_its_commit
 def test_no_more_tasks_run_at_once_than_allowed(interrupts: Interrupts) -> None:
     watcher = Watcher()
     slow = reporting(WIDE, lambda order: time.sleep(0.02))
-    play(WIDE, slow, Recorder(), interrupts, watcher, max_workers=2)
+    play(WIDE, slow, Recorder(), interrupts, watcher, limits=Limits(2))
     running = most = 0
     for what, _, _ in watcher.said:
         running += (what == "started") - (what == "finished")
@@ -243,7 +260,7 @@ def test_after_a_failure_nothing_new_starts_and_what_runs_may_finish(
             time.sleep(0.1)
 
     recorder, watcher = Recorder(), Watcher()
-    outcome = play(WIDE, reporting(WIDE, act), recorder, interrupts, watcher, max_workers=2)
+    outcome = play(WIDE, reporting(WIDE, act), recorder, interrupts, watcher, limits=Limits(2))
     assert (outcome.status, outcome.failed_step) == ("failed", "each")
     assert outcome.failure == Failure("ValueError", "broken", "")
     assert [task.status for task in recorder.tasks] == ["ok", "failed", "ok"]
@@ -422,7 +439,7 @@ def test_a_retry_waits_for_its_time_and_others_run_meanwhile(interrupts: Interru
 
     policies = {"each": Policy(retries=1, wait=0.3)}
     outcome = play(
-        WIDE, reporting(WIDE, act), recorder, interrupts, policies=policies, max_workers=1
+        WIDE, reporting(WIDE, act), recorder, interrupts, policies=policies, limits=Limits(1)
     )
     assert outcome.status == "ok"
     each = [task for task in recorder.tasks if task.step == "each"]
@@ -493,7 +510,7 @@ def test_a_gang_starts_as_one_whatever_the_number_of_workers(
             time.sleep(0.005)
 
     recorder = Recorder()
-    assert play(GANG, reporting(GANG, act), recorder, interrupts, max_workers=1).status == "ok"
+    assert play(GANG, reporting(GANG, act), recorder, interrupts, limits=Limits(1)).status == "ok"
     assert recorder.ending("join").task.parents == tuple(range(2, 2 + ITEMS))
 
 
@@ -528,16 +545,7 @@ def test_of_a_gang_that_fails_the_run_tells_what_happened_first(interrupts: Inte
     assert outcome.failure == Failure("ValueError", "the first", "")
 
 
-# Limits and clones
-
-
-def test_a_foreach_with_more_items_than_are_allowed_fails_the_run(interrupts: Interrupts) -> None:
-    recorder = Recorder()
-    outcome = play(WIDE, reporting(WIDE), recorder, interrupts, max_splits=ITEMS - 1)
-    assert (outcome.status, outcome.failed_step) == ("failed", "start")
-    assert outcome.failure is not None
-    assert "--max-num-splits 5" in outcome.failure.message
-    assert [task.step for task in recorder.tasks] == ["start"]
+# Clones
 
 
 class Earlier:
