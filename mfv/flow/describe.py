@@ -6,11 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from mfv.flow.decorators.base import Decorator, decorators_of, flow_decorators_of
 from mfv.flow.graph import Graph, Node
 from mfv.flow.parameters import Parameter
 from mfv.flow.source import Kind
-from mfv.flow.spec import FlowSpec
 
 _TYPES = {
     Kind.SPLIT: "split-static",
@@ -23,13 +21,10 @@ Structure = list[Any]
 
 
 def graph_info(
-    flow: type[FlowSpec],
-    graph: Graph,
-    parameters: Mapping[str, Parameter],
-    constants: Mapping[str, object],
+    graph: Graph, parameters: Mapping[str, Parameter], constants: Mapping[str, object]
 ) -> dict[str, Any]:
     """The whole flow: `current.graph`."""
-    steps, structure = steps_of_graph(flow, graph)
+    steps, structure = steps_of_graph(graph)
     return {
         "file": os.path.basename(graph.file),
         "start_step": graph.start,
@@ -44,19 +39,16 @@ def graph_info(
         "steps": steps,
         "graph_structure": structure,
         "doc": graph.doc,
-        "decorators": [_decorator(one) for one in flow_decorators_of(flow)],
     }
 
 
-def steps_of_graph(
-    flow: type[FlowSpec], graph: Graph
-) -> tuple[dict[str, dict[str, Any]], Structure]:
+def steps_of_graph(graph: Graph) -> tuple[dict[str, dict[str, Any]], Structure]:
     """Each step by name, and how they are nested: a split is followed by the list of its branches.
 
     The graph has been checked: every split but a switch has its join.
     """
     joins = {node.closes: node.name for node in graph if node.closes is not None}
-    steps = {node.name: _step(flow, graph, node, joins) for node in graph}
+    steps = {node.name: _step(graph, node, joins) for node in graph}
     if graph.start == graph.end:
         return steps, [graph.end]
     return steps, [*_block(graph, joins, graph.start, graph.end, frozenset()), graph.end]
@@ -80,16 +72,13 @@ def dot(graph: Graph) -> str:
     return "\n".join([f"digraph {graph.flow} {{", *nodes, *edges, "}"])
 
 
-def _step(
-    flow: type[FlowSpec], graph: Graph, node: Node, joins: Mapping[str, str]
-) -> dict[str, Any]:
+def _step(graph: Graph, node: Node, joins: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": node.name,
         "type": _type(graph, node),
         "line": node.line,
         "source_file": node.file,
         "doc": node.doc,
-        "decorators": [_decorator(one) for one in decorators_of(flow, node.name)],
         "next": list(node.next),
     }
     if node.kind is Kind.FOREACH:
@@ -99,24 +88,6 @@ def _step(
     if node.name in joins:
         found["matching_join"] = joins[node.name]
     return found
-
-
-def _decorator(decorator: Decorator) -> dict[str, Any]:
-    attributes = {name: _plain(value) for name, value in decorator.attributes.items()}
-    return {
-        "name": decorator.name,
-        "attributes": attributes,
-        "statically_defined": decorator.statically_defined,
-    }
-
-
-def _plain(value: Any) -> Any:
-    """`value` as JSON has it; what JSON has not, as text."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def _type(graph: Graph, node: Node) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 from mfv.cli.command import option
 from mfv.cli.flowcli.call import Call
 from mfv.errors import EXIT_OK
+from mfv.flow.decorators.told import with_decorators
 from mfv.flow.describe import steps_of_graph
 from mfv.flow.graph import Graph, Node, read_graph
 from mfv.flow.lint import check
@@ -20,11 +21,12 @@ def command(
     """
     graph = read_graph(call.flow)
     check(graph)
-    steps, structure = steps_of_graph(call.flow, graph)
+    steps, structure = steps_of_graph(graph)
     if json:
         from mfv.render.json import document
 
-        print(document({"graph": steps, "graph_structure": structure}))
+        told = with_decorators(call.flow, {"steps": steps})["steps"]
+        print(document({"graph": told, "graph_structure": structure}))
         return EXIT_OK
     for node in graph:
         print("\n".join(_lines(graph, node, steps[node.name]["type"])))
