@@ -439,6 +439,7 @@ def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> 
     # What the step reads through the client, or runs itself, belongs to the same repository.
     os.environ["MFV_DIR"] = os.fspath(folder)
     name = run.flow.__name__
+    _choose_namespace(run.facts)
     attempt = Attempt(run, order, _Store(folder, name, order), _handles(folder, name, order))
     succeeded = attempt.run()
     send(line, b"")  # the step is over: its time limit does not concern what is stored now
@@ -458,6 +459,15 @@ def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> 
         if answer == b"":
             return 0 if succeeded else 1
         avoid = frozenset(msgspec.msgpack.decode(answer, type=list[bytes]))
+
+
+def _choose_namespace(facts: Mapping[str, object]) -> None:
+    """Has the client of this process show what the run is to see; by default one's own runs."""
+    chosen = facts["namespace"]
+    if chosen != f"user:{facts['username']}":
+        from mfv.client import namespace
+
+        namespace(None if chosen is None else str(chosen))
 
 
 def _handles(folder: Path, flow: str, order: Order) -> dict[str, Callable[[], object]]:

@@ -265,7 +265,10 @@ def test_output_beyond_the_limit_is_shown_and_not_kept(place: Place) -> None:
     )
 
 
-def test_the_namespace_of_a_run_is_what_the_client_shows_in_its_tasks(place: Place) -> None:
+@pytest.mark.parametrize("way", ["fork", "spawn"])
+def test_the_namespace_of_a_run_is_what_the_client_shows_in_its_tasks(
+    place: Place, way: str
+) -> None:
     place.write(
         """
         @step
@@ -282,9 +285,9 @@ def test_the_namespace_of_a_run_is_what_the_client_shows_in_its_tasks(place: Pla
     place.variables = {"MFV_USER": "ben"}
     place.run()
     place.variables = {}
-    place.run("--namespace", "user:ben")
+    place.run("--namespace", "user:ben", "--process", way)
     assert place.values("start", run=2)["found"] == ("user:ben", "user:ben", ["1"])
-    place.run("--namespace=")
+    place.run("--namespace=", "--process", way)
     assert place.values("start", run=3)["found"] == (None, None, ["3", "2", "1"])
 
 

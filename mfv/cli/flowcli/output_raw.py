@@ -1,6 +1,7 @@
 """`python flow.py output-raw`"""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from mfv.cli.command import option
 from mfv.cli.flowcli.call import Call
@@ -26,11 +27,20 @@ def command(
         from mfv.render.json import document
 
         told = with_decorators(call.flow, {"steps": steps})["steps"]
-        print(document({"graph": told, "graph_structure": structure}))
+        print(document({"graph": _plain(told), "graph_structure": structure}))
         return EXIT_OK
     for node in graph:
         print("\n".join(_lines(graph, node, steps[node.name]["type"])))
     return EXIT_OK
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON has it; what a decorator was given that JSON has not, as text."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def _lines(graph: Graph, node: Node, kind: str) -> list[str]:
