@@ -49,6 +49,7 @@ from mfv.flow.task import Attempt, FlowRun, Saved
 from mfv.flow.workers import TaskServer, flush, receive, send
 from mfv.ids import PackId
 from mfv.manifest.artifact import SCALAR, Artifact
+from mfv.manifest.encoding import warm
 from mfv.manifest.records import GivenFile, GraphNode, Opening, Task, TaskRef
 from mfv.manifest.text import printable
 from mfv.odb.writer import Parcel, Writer
@@ -220,7 +221,7 @@ def _run(
     constants = constants_of(prepared.flow)
     flow_run = FlowRun(prepared.flow, prepared.graph, prepared.seen(), constants, facts)
     # Before anything is opened: the tasks' processes are forked from this very moment.
-    server = TaskServer(lambda order, line: _run_task(flow_run, folder, order, line))
+    server = TaskServer(lambda order, line: _run_task(flow_run, folder, order, line), _warm)
     try:
         repository = Repository.create(folder, writer=user_at_host())
         recorder = RunRecorder(
@@ -344,6 +345,16 @@ def _deliver(writer: Writer) -> _Delivery:
     outcome = writer.flush()
     made = tuple(PackMade.of(receipt) for receipt in outcome.receipts)
     return _Delivery(None, made, tuple(sorted(map(bytes, outcome.relied))))
+
+
+def _warm() -> None:
+    """In the task server: what every task would else load for itself."""
+    import mfv.serde.openfile
+    import mfv.serde.pickle5
+    import mfv.serde.scalar
+    import mfv.serde.summary  # noqa: F401
+
+    warm(Task)
 
 
 def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> int:

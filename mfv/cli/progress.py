@@ -23,6 +23,7 @@ class Progress:
     def __init__(self, *, quiet: bool = False) -> None:
         """`quiet`: only what tasks print, and what goes wrong."""
         self._quiet = quiet
+        self._told: set[str] = set()  # why tasks failed
         self._paint = Paint(coloured(sys.stdout))
         self._open = True
 
@@ -41,6 +42,7 @@ class Progress:
             if not self._quiet:
                 self._task(order, pid, self._paint(f"done in {took}", "green"))
             return
+        self._told.add(task.failure.message)
         what = f"{task.failure.type}: {task.failure.message}".splitlines()
         text = f"failed after {took}: {escape(what[0] if what else '')}"
         self._task(order, pid, self._paint(text, "red"))
@@ -55,6 +57,10 @@ class Progress:
         """The last lines: how it went, and what to type next."""
         status = result.outcome.status
         self._quiet = self._quiet and status == "ok"
+        failure = result.outcome.failure
+        if failure is not None and failure.message not in self._told:  # of no task's own
+            step = result.outcome.failed_step
+            self.note(f"step {step}: {failure.message}" if step else failure.message)
         words = {"ok": "done", "failed": "failed", "interrupted": "interrupted"}[status]
         self.note(f"run {result.name} {words} in {duration(seconds)}")
         if result.left_out:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import fcntl
+import gc
 import os
 import selectors
 import signal
@@ -66,11 +67,12 @@ class Channels(NamedTuple):
 class TaskServer:
     """The scheduler's handle of the server. Start it before threads and locks exist."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, warm: Callable[[], None] = lambda: None) -> None:
         """Forks the server; `run(order, line)` is called in each task's process.
 
         What `run` returns is the process's exit code. It talks to the scheduler over `line` with
-        `send` and `receive`.
+        `send` and `receive`. `warm` is called once in the server, and does what would else be
+        done in every task.
         """
         _occupy_standard_fds()
         self.control, far = socket.socketpair()
@@ -83,7 +85,7 @@ class TaskServer:
                 code = 1
                 try:
                     self.control.close()
-                    _Server(far, run, mask, randomness).serve()
+                    _Server(far, run, mask, randomness).serve(warm)
                     code = 0
                 finally:
                     os._exit(code)
@@ -206,7 +208,7 @@ class _Server:
         self._killing = False
         self._wake_read, self._wake_write = os.pipe()
 
-    def serve(self) -> None:
+    def serve(self, warm: Callable[[], None]) -> None:
         # A group of its own: Ctrl-C at the terminal is the scheduler's to answer.
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
@@ -221,6 +223,10 @@ class _Server:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        warm()
+        # A collection in a task would write to every page that it shares with the server.
+        gc.collect()
+        gc.freeze()
         selector = selectors.DefaultSelector()
         selector.register(self._control, selectors.EVENT_READ)
         selector.register(self._wake_read, selectors.EVENT_READ)

@@ -56,6 +56,7 @@ class Decorator:
     defaults: ClassVar[Mapping[str, Any]] = {}
     open_ended: ClassVar[bool] = False  # takes attributes of any name
     many: ClassVar[bool] = False  # can be put several times on one thing
+    secret: ClassVar[bool] = False  # whether its attributes are to be shown nowhere
     instead: ClassVar[str] = ""  # what is so here, where the decorator has no effect
 
     def __init__(
@@ -99,6 +100,8 @@ class Decorator:
         return FlowError(message, file=self.file, line=self.line, hint=hint)
 
     def __repr__(self) -> str:
+        if self.secret:
+            return f"@{self.name}(...)"
         given = ", ".join(f"{name}={self.attributes[name]!r}" for name in sorted(self.given))
         return f"@{self.name}({given})"
 
