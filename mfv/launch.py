@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn, cast
 
 import msgspec
 
@@ -23,7 +23,7 @@ from mfv.capture import environment, git, process, snapshot
 from mfv.capture.listing import NESTED_CLONE
 from mfv.capture.secrets import is_secret_name, is_secret_path
 from mfv.capture.user import user_at_host
-from mfv.errors import MfvError, StorageError, UnpicklableError
+from mfv.errors import FlowError, MfvError, StorageError, UnpicklableError
 from mfv.flow.config import (
     VALUE_OPTION,
     ConfigOption,
@@ -44,9 +44,12 @@ from mfv.flow.lint import check
 from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
 from mfv.flow.seams import NO_LIMITS, Ending, Limits, Outcome, Output, StoreAgainError
+from mfv.flow.spawning import Assignment, this_interpreter
 from mfv.flow.spec import FlowSpec, constants_of
+from mfv.flow.spool import SpoolFile
 from mfv.flow.task import Attempt, FlowRun, Saved
-from mfv.flow.workers import TaskServer, flush, receive, send
+from mfv.flow.threads import other_threads
+from mfv.flow.workers import TaskServer, flush, perform, receive, send
 from mfv.ids import PackId
 from mfv.manifest.artifact import SCALAR, Artifact
 from mfv.manifest.encoding import warm
@@ -55,12 +58,16 @@ from mfv.manifest.text import printable
 from mfv.odb.writer import Parcel, Writer
 from mfv.repo.artifacts import load, store, store_all
 from mfv.repo.code import git_record, store_environment, store_tree
+from mfv.repo.config import Process
+from mfv.repo.config import read as read_config
 from mfv.repo.entries import PackMade
 from mfv.repo.lineage import Ancestry
 from mfv.repo.log import CondemnedError
-from mfv.repo.recorder import Finished, RunRecorder
+from mfv.repo.recorder import Finished, LongLog, RunRecorder
 from mfv.repo.repository import Repository
+from mfv.serde import pickle5
 from mfv.serde.small import pack, unpack
+from mfv.storage.local import LocalBackend
 
 REDACTED = "<redacted>"
 
@@ -111,6 +118,14 @@ class Result(NamedTuple):
     name: str  # Flow/number
     outcome: Outcome
     left_out: int  # files that the code snapshot does not hold, secrets among them
+
+
+class _Briefing(msgspec.Struct, frozen=True, array_like=True):
+    """What a new interpreter has to know of the run, beside the flow's script."""
+
+    folder: str
+    flow: str  # the class, as a user sees it
+    values: list[bytes]  # frames of a pickle: attributes, constants, facts
 
 
 class _Delivery(msgspec.Struct, frozen=True, array_like=True):
@@ -181,6 +196,7 @@ def run(
     tags: Sequence[str] = (),
     limits: Limits = NO_LIMITS,
     facts: Mapping[str, object] | None = None,
+    process: Process | None = None,
 ) -> Result:
     """Runs a flow and records it in the repository at `folder`, which is made if need be.
 
@@ -189,6 +205,9 @@ def run(
     sealed when this returns; SIGINT, SIGTERM and SIGHUP end it as interrupted, and a second one
     kills what still runs. Raises StorageError where recording itself failed; what was committed
     before is kept, and the run shows as crashed.
+
+    `process`: whether tasks are forked or get new interpreters; None for what the repository's
+    settings say.
     """
     with (
         Interrupts() as interrupts,
@@ -196,7 +215,8 @@ def run(
     ):
         more = {"tempdir": tempdir, **(facts or {})}
         folder = folder.absolute()
-        return _run(prepared, folder, output, interrupts, opened, tags, limits, more)
+        way = process or read_config(LocalBackend(folder)).process
+        return _run(prepared, folder, output, interrupts, opened, tags, limits, more, way)
 
 
 def _run(
@@ -208,6 +228,7 @@ def _run(
     tags: Sequence[str],
     limits: Limits,
     more: Mapping[str, object],
+    way: Process,
 ) -> Result:
     who = process.read_process()
     facts = {
@@ -220,8 +241,18 @@ def _run(
     }
     constants = constants_of(prepared.flow)
     flow_run = FlowRun(prepared.flow, prepared.graph, prepared.seen(), constants, facts)
+    if way == "fork" and (others := other_threads()):
+        output.note(
+            f"the flow has threads ({', '.join(others)}), which its tasks' processes have not; "
+            "if one hangs or crashes, try --process spawn"
+        )
     # Before anything is opened: the tasks' processes are forked from this very moment.
-    server = TaskServer(lambda order, line: _run_task(flow_run, folder, order, line), _warm)
+    server = TaskServer(
+        this_interpreter(_briefing(flow_run, folder))
+        if way == "spawn"
+        else lambda order, line: _run_task(flow_run, folder, order, line),
+        _warm,
+    )
     try:
         repository = Repository.create(folder, writer=user_at_host())
         recorder = RunRecorder(
@@ -257,6 +288,48 @@ def _run(
         server.stop()
 
 
+def _briefing(run: FlowRun, folder: Path) -> bytes:
+    constants = {name: value for name, value in run.constants.items() if _pickles(value)}
+    values = (dict(run.parameters), constants, dict(run.facts))
+    frames = pickle5.dump(values, name="the values of the flow's parameters")
+    name = run.flow.__qualname__
+    return msgspec.msgpack.encode(
+        _Briefing(os.fspath(folder), name, [bytes(frame.data) for frame in frames])
+    )
+
+
+def _pickles(value: object) -> bool:
+    try:
+        pickle5.dump(value, name="")
+    except UnpicklableError:
+        return False  # the script makes it again
+    return True
+
+
+def perform_spawned(flow: type[FlowSpec], assigned: Assignment, typed: Typed) -> NoReturn:
+    """Runs the task that this interpreter was started for, and ends the process.
+
+    `typed` as for `prepare`: the command line is the run's own.
+    Raises FlowError if the script came to another flow than where the run was started.
+    """
+    briefing = msgspec.msgpack.decode(assigned.payload, type=_Briefing)
+    if flow.__qualname__ != briefing.flow:
+        raise FlowError(
+            f"the script ran {flow.__qualname__} in a task of a run of {briefing.flow}",
+            hint="with --process spawn each task runs the script anew: let it come to the same "
+            "flow each time",
+        )
+    attributes, constants, facts = cast(
+        "tuple[dict[str, object], ...]", pickle5.load([bytearray(one) for one in briefing.values])
+    )
+    graph = read_graph(flow)
+    put_in_force(flow, graph, str(facts["username"]), typed)
+    constants = {**constants_of(flow), **constants}
+    run = FlowRun(flow, graph, attributes, constants, facts)
+    folder = Path(briefing.folder)
+    perform(lambda order, line: _run_task(run, folder, order, line), assigned.order, assigned.line)
+
+
 class _Commits:
     """The flow's recorder, by way of a repository's."""
 
@@ -290,16 +363,20 @@ class _Commits:
 
     def _finished(self, ending: Ending) -> Finished:
         if not ending.delivery:
-            return Finished(ending.task, ending.stdout, ending.stderr)
+            return Finished(ending.task, _log(ending.stdout), _log(ending.stderr))
         delivery = msgspec.msgpack.decode(ending.delivery, type=_Delivery)
         return Finished(
             ending.task,
-            ending.stdout,
-            ending.stderr,
+            _log(ending.stdout),
+            _log(ending.stderr),
             delivery.parcel,
             tuple(made.receipt for made in delivery.receipts),
             frozenset(PackId(pack) for pack in delivery.relied),
         )
+
+
+def _log(text: bytes | SpoolFile) -> bytes | LongLog:
+    return LongLog(text.read_at, text.size, text.lines) if isinstance(text, SpoolFile) else text
 
 
 class _Store:

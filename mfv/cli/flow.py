@@ -14,12 +14,13 @@ from mfv.capture.user import user_name
 from mfv.cli.command import Param, params_of, parse, parse_before, respell
 from mfv.cli.configs import config_params, read_words, without_configs
 from mfv.cli.flowcli import before
-from mfv.cli.flowcli.call import Call, parameter_options, split_values
+from mfv.cli.flowcli.call import Call, is_taken, parameter_options, split_values
 from mfv.cli.flowcli.decorating import decorator_params, typed, without_decorators
 from mfv.cli.main import guarded, page_of
 from mfv.errors import UsageError, did_you_mean
 from mfv.flow.config import ReadConfig
 from mfv.flow.decorators.force import pre_mutate
+from mfv.flow.spawning import assignment, is_task
 from mfv.flow.spec import FlowSpec
 
 
@@ -106,6 +107,7 @@ def _params(flow: type[FlowSpec], name: str) -> list[Param]:
     own = own_params(name)
     if not COMMANDS[name].parameters:
         return own
+    own = [param for param in own if not is_taken(param, flow)]
     more = [*decorator_params(flow), *config_params(flow)]
     return [*own, *more, *parameter_options(flow)]
 
@@ -125,9 +127,22 @@ def _call(
     given, own = split_values(values)
     call = Call(flow, options, typed(flow, options, own, os.environ), configs)
     own = without_configs(without_decorators(own))
+    if is_task(os.environ):
+        _perform(call, own.get("namespace"))
     if COMMANDS[name].parameters:
         return load(name)(call, given, **own)
     return load(name)(call, **own)
+
+
+def _perform(call: Call, namespace: str | None) -> NoReturn:
+    """This is no command line but a task's own interpreter, which has come to its flow."""
+    from mfv import launch
+
+    if namespace is not None:
+        from mfv.client import namespace as choose
+
+        choose(namespace or None)
+    launch.perform_spawned(call.flow, assignment(os.environ), call.typed)
 
 
 def _by_typer(flow: type[FlowSpec], configs: dict[str, ReadConfig], words: list[str]) -> int:

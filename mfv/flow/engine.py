@@ -19,6 +19,7 @@ import msgspec
 from mfv.flow.gangs import Gangs, Member
 from mfv.flow.graph import Graph
 from mfv.flow.interrupts import Interrupts
+from mfv.flow.memory import OutOfMemory
 from mfv.flow.order import Order, Transition
 from mfv.flow.plan import Plan
 from mfv.flow.policy import Policy
@@ -42,6 +43,7 @@ from mfv.manifest.records import Failure, Task, TaskRef
 
 _FDS_A_TASK = 3
 _FDS_ASIDE = 64  # for everything else that the scheduler has open
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
 _PATIENCE = (3.0, 3.0)  # seconds from SIGINT to SIGTERM, and from there to SIGKILL
 # An entry of the log costs some fsyncs, whatever it holds: for so long after a task ended the
 # scheduler waits for others that are about to.
@@ -76,6 +78,7 @@ class Engine:
         self._plan = Plan(graph, run)
         self._server, self._recorder, self._output = server, recorder, output
         self._interrupts = interrupts
+        self._out_of_memory = OutOfMemory()
         self._policies, self._origin = policies or {}, origin
         fds, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._allowed = max(1, (fds - _FDS_ASIDE) // _FDS_A_TASK) if fds >= 0 else None
@@ -149,6 +152,7 @@ class Engine:
 
     def _patience(self) -> float | None:
         """How long the loop may sleep, in seconds; None if nothing but an event matters."""
+        wanted = self._output.tick(len(self._queue))
         if self._clones:
             return 0
         moments = [running.deadline for running in self._running.values()]
@@ -156,9 +160,7 @@ class Engine:
             moments.append(self._queue.due())
         now = time.monotonic()
         waits = [moment - now for moment in moments if moment is not None]
-        press = self._press()
-        if press is not None:
-            waits.append(press)
+        waits += [wait for wait in (self._press(), wanted) if wait is not None]
         if self._over:
             waits.append(self._gathered())
         return max(0.0, min(waits)) if waits else None
@@ -249,6 +251,7 @@ class Engine:
         running.ended = ended
         running.deadline = None
         if running.committed:
+            running.drain()  # of threads that it left, and of what it did at exit
             self._forget(running)
             return
         if running.report is None:
@@ -463,14 +466,22 @@ class Engine:
         if self._interrupted is not None:
             return Failure("interrupted", "the run was interrupted", "")
         if ended.signal:
-            try:
-                name = signal.Signals(ended.signal).name
-            except ValueError:  # a real-time signal between the two that have names
-                name = f"signal {ended.signal}"
-            why = " (out of memory? see `dmesg`)" if ended.signal == signal.SIGKILL else ""
-            return Failure("killed", f"its process was ended by {name}{why}", "")
+            return Failure("killed", self._death(ended.signal), "")
         message = f"its process ended with exit code {ended.code} before the step was over"
         return Failure("exited", message, "")
+
+    def _death(self, number: int) -> str:
+        try:
+            name = signal.Signals(number).name
+        except ValueError:  # a real-time signal between the two that have names
+            name = f"signal {number}"
+        if number == signal.SIGKILL:
+            if self._out_of_memory.killed():
+                return "out of memory: the kernel ended its process"
+            name += " (out of memory? see `dmesg`)"
+        elif number in _CRASHES:
+            name += ", a crash in native code"
+        return f"its process was ended by {name}"
 
     def _interrupt(self) -> None:
         """Asks all tasks to end; asked twice, ends them."""

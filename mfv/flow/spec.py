@@ -10,6 +10,7 @@ import msgspec
 
 from mfv.errors import MfvError, did_you_mean
 from mfv.flow import randomness as _randomness  # noqa: F401  (notes the state before the flow)
+from mfv.flow import spawning as _spawning  # noqa: F401  (notes the folder before the flow)
 from mfv.flow.config import Config
 from mfv.flow.delayed import Delayed, is_delayed, known, resolve_delayed
 from mfv.flow.parameters import Parameter

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from mfv.cli.command import Param, option
+from mfv.cli.command import Option, Param, option
 from mfv.flow.config import ReadConfig
 from mfv.flow.decorators.force import NOTHING_TYPED, Typed
 from mfv.flow.includefile import IncludeFile
@@ -31,6 +31,12 @@ _PREFIX = "parameter "  # no option of a command has a space in its name
 def parameter_options(flow: type[FlowSpec]) -> list[Param]:
     """The flow's parameters as options. Their text is converted with the flow's own rules."""
     return [_param(parameter) for parameter in collect(flow).values()]
+
+
+def is_taken(param: Param, flow: type[FlowSpec]) -> bool:
+    """Whether the flow has a parameter of that name; Metaflow knows fewer options than we."""
+    taken = {f"--{name}".lower().replace("_", "-") for name in collect(flow)}
+    return isinstance(param.marker, Option) and not taken.isdisjoint(param.marker.flags)
 
 
 def split_values(values: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
