@@ -354,3 +354,33 @@ def test_a_parser_by_name_lies_beside_the_flow(place: Place) -> None:
     (place.folder / "a.conf").write_text("depth=3\nname=x")
     place.run()
     assert place.values("start")["seen"] == "3"
+
+
+def test_decorators_of_steps_and_of_the_flow_are_taken_from_configs(place: Place) -> None:
+    write(
+        place,
+        """
+        cfg = Config("model", default_value={"env": {"DEPTH": "3"}, "retry": {"times": 0}})
+
+        @environment(vars=cfg.env)
+        @retry(**cfg.retry)
+        @step
+        def start(self):
+            self.seen = [os.environ["DEPTH"], current.project_name]
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """,
+    )
+    path = place.folder / "flow.py"
+    project = '@project(name=config_expr("model").env.DEPTH)'
+    head = f"from mfv import environment, project, retry\n\n{project}\nclass F("
+    path.write_text(path.read_text().replace("class F(", head))
+    value = '{"env": {"DEPTH": "eight"}, "retry": {"times": 1}}'
+    place.run("--config-value", "model", value)
+    assert place.values("start")["seen"] == ["eight", "eight"]
+    wrong = '{"env": {"DEPTH": "a"}, "retry": {"tims": 1}}'
+    told = place.python("flow.py", "run", "--config-value", "model", wrong).err
+    assert "@retry has no attribute 'tims'" in told
