@@ -29,6 +29,7 @@ class Progress:
 
     def __init__(self, *, quiet: bool = False) -> None:
         """`quiet`: only what tasks print, and what goes wrong."""
+        self._told: set[str] = set()  # why tasks failed
         self._paint = Paint(coloured(sys.stdout))
         self._open, self._quiet = True, quiet
         self._pending: list[str] = []
@@ -64,6 +65,7 @@ class Progress:
         self._changed = True
         took = duration((task.ended - task.started) / 1e6)
         if task.failure is not None:
+            self._told.add(task.failure.message)
             what = f"{task.failure.type}: {task.failure.message}".splitlines()
             text = f"failed after {took}: {escape(what[0] if what else '')}"
             self._task(order, pid, self._paint(text, "red"))
@@ -106,6 +108,10 @@ class Progress:
         self.stop()
         state = result.outcome.status
         self._quiet = self._quiet and state == "ok"
+        failure = result.outcome.failure
+        if failure is not None and failure.message not in self._told:  # of no task's own
+            failed = result.outcome.failed_step
+            self.note(f"step {failed}: {failure.message}" if failed else failure.message)
         words = {"ok": "done", "failed": "failed", "interrupted": "interrupted"}[state]
         done = sum(step.done for step in self._steps.values())
         tasks = f", {count(done, 'task')}" if self._counted else ""

@@ -45,6 +45,9 @@ _FDS_A_TASK = 3
 _FDS_ASIDE = 64  # for everything else that the scheduler has open
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
 _PATIENCE = (3.0, 3.0)  # seconds from SIGINT to SIGTERM, and from there to SIGKILL
+# An entry of the log costs some fsyncs, whatever it holds: for so long after a task ended the
+# scheduler waits for others that are about to.
+_GATHERING = 0.005  # seconds
 # A step that ran out of time is told so from within; one that does not react is killed.
 _GRACE = 5.0  # seconds
 
@@ -85,6 +88,7 @@ class Engine:
         self._gangs = Gangs()
         self._running: dict[int, Running] = {}  # by ticket
         self._over: list[Running] = []  # to be committed
+        self._over_since = 0.0  # of the monotonic clock
         self._clones: list[tuple[Order, Clone]] = []  # the same
         self._cloned: set[int] = set()  # ids
         self._first_failure: tuple[str | None, Failure] | None = None
@@ -143,13 +147,13 @@ class Engine:
                     else:
                         self._read(running, stream)
         self._expire()
-        if self._over or self._clones:
+        if self._clones or (self._over and self._gathered() <= 0):
             self._commit()
 
     def _patience(self) -> float | None:
         """How long the loop may sleep, in seconds; None if nothing but an event matters."""
         wanted = self._output.tick(len(self._queue))
-        if self._over or self._clones:
+        if self._clones:
             return 0
         moments = [running.deadline for running in self._running.values()]
         if not self._stopping and len(self._running) < self._max_workers:
@@ -157,7 +161,16 @@ class Engine:
         now = time.monotonic()
         waits = [moment - now for moment in moments if moment is not None]
         waits += [wait for wait in (self._press(), wanted) if wait is not None]
+        if self._over:
+            waits.append(self._gathered())
         return max(0.0, min(waits)) if waits else None
+
+    def _gathered(self) -> float:
+        """How long to wait for more tasks to end before a commit, in seconds."""
+        others = sum(running.report is None for running in self._running.values())
+        if others <= len(self._over) or self._stopping:
+            return 0.0  # few are left to wait for
+        return self._over_since + _GATHERING - time.monotonic()
 
     def _heed(self) -> None:
         """Does what was asked for by signals."""
@@ -246,7 +259,7 @@ class Engine:
         if running.report is None:
             running.drain()
             running.fail(failure or self._cause(ended))
-            self._over.append(running)
+            self._is_over(running)
 
     def _bereave(self) -> None:
         """The server is gone: its tasks go as well, and no more can start."""
@@ -269,7 +282,12 @@ class Engine:
         if running.report is not None and not reported:
             running.deadline = None
             running.drain()
-            self._over.append(running)
+            self._is_over(running)
+
+    def _is_over(self, running: Running) -> None:
+        if not self._over:
+            self._over_since = time.monotonic()
+        self._over.append(running)
 
     def _read(self, running: Running, stream: Stream) -> None:
         try:
@@ -402,7 +420,7 @@ class Engine:
         for running in over:
             packs = error.packs_by_task.get(running.order.id)
             if packs is None:
-                self._over.append(running)
+                self._is_over(running)
                 continue
             try:
                 send(running.channels.line, msgspec.msgpack.encode(sorted(packs)))
@@ -410,7 +428,7 @@ class Engine:
             except OSError:
                 reason = "its process died while its artifacts had to be stored anew"
                 running.fail(Failure("killed", reason, ""))
-                self._over.append(running)
+                self._is_over(running)
 
     def _ending(self, running: Running) -> Ending:
         report, order = running.report, running.order

@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import faulthandler
 import fcntl
+import gc
 import os
 import selectors
 import signal
@@ -69,11 +70,12 @@ class Channels(NamedTuple):
 class TaskServer:
     """The scheduler's handle of the server. Start it before threads and locks exist."""
 
-    def __init__(self, run: Run | Interpreter) -> None:
+    def __init__(self, run: Run | Interpreter, warm: Callable[[], None] = lambda: None) -> None:
         """Forks the server; `run(order, line)` is called in each task's process.
 
         What `run` returns is the process's exit code. It talks to the scheduler over `line` with
-        `send` and `receive`. Given an Interpreter, the server starts that for each task, and
+        `send` and `receive`. `warm` is called once in the server, and does what would else be
+        done in every task. Given an Interpreter, the server starts that for each task, and
         `perform` is called there.
         """
         _occupy_standard_fds()
@@ -87,7 +89,7 @@ class TaskServer:
                 code = 1
                 try:
                     self.control.close()
-                    _Server(far, run, mask, randomness).serve()
+                    _Server(far, run, mask, randomness).serve(warm)
                     code = 0
                 finally:
                     os._exit(code)
@@ -214,7 +216,7 @@ class _Server:
         self._killing = False
         self._wake_read, self._wake_write = os.pipe()
 
-    def serve(self) -> None:
+    def serve(self, warm: Callable[[], None]) -> None:
         # A group of its own: Ctrl-C at the terminal is the scheduler's to answer.
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
@@ -233,6 +235,11 @@ class _Server:
             with contextlib.suppress(OSError):  # it is gone; an absolute path works all the same
                 os.chdir(self._run.folder)
             self._payload = unnamed_file(self._run.payload)
+        else:
+            warm()
+            # A collection in a task would write to every page that it shares with the server.
+            gc.collect()
+            gc.freeze()
         selector = selectors.DefaultSelector()
         selector.register(self._control, selectors.EVENT_READ)
         selector.register(self._wake_read, selectors.EVENT_READ)

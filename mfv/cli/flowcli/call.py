@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mfv.cli.command import Option, Param, option
+from mfv.flow.config import ReadConfig
 from mfv.flow.decorators.force import NOTHING_TYPED, Typed
+from mfv.flow.includefile import IncludeFile
 from mfv.flow.parameters import Parameter, collect
 from mfv.flow.spec import FlowSpec
 
@@ -15,6 +17,7 @@ class Call(NamedTuple):
     flow: type[FlowSpec]
     before: Mapping[str, Any]  # by the names in `mfv.cli.flowcli.before.options`
     typed: Typed = NOTHING_TYPED  # of decorators, before the command or after it
+    configs: Mapping[str, ReadConfig] | None = None  # by name
 
     @property
     def quiet(self) -> bool:
@@ -52,7 +55,9 @@ def _param(parameter: Parameter) -> Param:
     default = parameter.default
     if parameter.required:
         text = f"{text} [required]".strip()
-    elif default is not None and not callable(default) and parameter.show_default:
-        text = f"{text} [default: {default}]".strip()
-    flag = option(f"--{parameter.name}", help=text)
+    elif default is not None and parameter.show_default:
+        shown = "computed when the run starts" if callable(default) else default
+        text = f"{text} [default: {shown}]".strip()
+    metavar = "FILE" if isinstance(parameter, IncludeFile) else None
+    flag = option(f"--{parameter.name}", help=text, metavar=metavar)
     return Param(f"{_PREFIX}{parameter.name}", str, False, False, None, flag)
