@@ -59,7 +59,7 @@ from mfv.odb.writer import Parcel, Writer
 from mfv.repo.artifacts import load, store, store_all
 from mfv.repo.code import git_record, store_environment, store_tree
 from mfv.repo.config import Process
-from mfv.repo.config import read as read_settings
+from mfv.repo.config import read as read_config
 from mfv.repo.entries import PackMade
 from mfv.repo.lineage import Ancestry
 from mfv.repo.log import CondemnedError
@@ -215,7 +215,7 @@ def run(
     ):
         more = {"tempdir": tempdir, **(facts or {})}
         folder = folder.absolute()
-        way = process or read_settings(LocalBackend(folder)).process
+        way = process or read_config(LocalBackend(folder)).process
         return _run(prepared, folder, output, interrupts, opened, tags, limits, more, way)
 
 

@@ -106,20 +106,20 @@ class Progress:
     def close(self, result: "Result", seconds: float) -> None:
         """The last lines: how it went, and what to type next."""
         self.stop()
-        state = result.outcome.status
-        self._quiet = self._quiet and state == "ok"
+        status = result.outcome.status
+        self._quiet = self._quiet and status == "ok"
         failure = result.outcome.failure
         if failure is not None and failure.message not in self._told:  # of no task's own
-            failed = result.outcome.failed_step
-            self.note(f"step {failed}: {failure.message}" if failed else failure.message)
-        words = {"ok": "done", "failed": "failed", "interrupted": "interrupted"}[state]
+            step = result.outcome.failed_step
+            self.note(f"step {step}: {failure.message}" if step else failure.message)
+        words = {"ok": "done", "failed": "failed", "interrupted": "interrupted"}[status]
         done = sum(step.done for step in self._steps.values())
         tasks = f", {count(done, 'task')}" if self._counted else ""
         self.note(f"run {result.name} {words} in {duration(seconds)}{tasks}")
         if result.left_out:
             files = count(result.left_out, "file")
             self.note(f"{files} left out of the code snapshot (`mfv show {result.name} --code`)")
-        if state != "ok":
+        if status != "ok":
             self.note(f"`mfv show {result.name}` has the traceback, `mfv logs` all output")
 
     def _is_told_by_counts(self, step: "_Step") -> bool:

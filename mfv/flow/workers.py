@@ -74,9 +74,9 @@ class TaskServer:
         """Forks the server; `run(order, line)` is called in each task's process.
 
         What `run` returns is the process's exit code. It talks to the scheduler over `line` with
-        `send` and `receive`. `warm` is called once in the server, and does what would else be
-        done in every task. Given an Interpreter, the server starts that for each task, and
-        `perform` is called there.
+        `send` and `receive`. Given an Interpreter, the server starts that for each task, and
+        `perform` is called there. `warm` is called once in the server, and does what would else
+        be done in every task that is forked.
         """
         _occupy_standard_fds()
         self.control, far = socket.socketpair()
