@@ -161,6 +161,22 @@ def test_what_a_crashed_task_had_started_goes_with_it(either: Place) -> None:
     assert_nothing_left(process)
 
 
+def test_a_task_that_crashed_is_tried_again_where_the_flow_says_so(either: Place) -> None:
+    either.write(
+        STEP.format(
+            act="crash = current.retry_count == 0\n"
+            "    if crash: import ctypes; ctypes.string_at(0)\n"
+            "    self.tried = current.retry_count"
+        )
+    )
+    either.run("--with", "retry:times=1,minutes_between_retries=0")
+    assert either.values("start", -1)["tried"] == 1
+    # The record has both, the first as the crash that it was.
+    view = either.view()
+    attempts = [view.repository.task(ref) for ref in view.refs if ref.step == "start"]
+    assert [task.signal for task in attempts] == [signal.SIGSEGV, 0]
+
+
 @pytest.fixture
 def small_group(tmp_path: Path) -> Iterator[Path]:
     """A control group of the kernel with 300 MB of memory."""
