@@ -457,6 +457,7 @@ def test_parallel_tasks_run_at_the_same_time_and_are_joined_in_order(place: Plac
         def start(self):
             self.next(self.work, num_parallel=self.nodes)
 
+        @parallel
         @step
         def work(self):
             # Each waits for all others: with fewer workers than tasks it would never end.
