@@ -12,8 +12,9 @@ from processes import Place
 HEAD = """
 import os, signal, subprocess, sys, time
 from mfv import (
-    FlowMutator, FlowSpec, Parameter, StepMutator, card, catch, current, environment, kubernetes,
-    parallel, project, resources, retry, secrets, step, timeout, user_step_decorator,
+    Config, FlowMutator, FlowSpec, Parameter, StepMutator, card, catch, config_expr, current,
+    environment, kubernetes, parallel, project, resources, retry, secrets, step, timeout,
+    user_step_decorator,
 )
 
 """
@@ -417,3 +418,64 @@ def test_show_and_check_know_the_decorators(place: Place) -> None:
     assert checked.code == 1
     at = where(place, "@catch")
     assert f"{at}: @catch of step 'divide' has var='not a name'" in checked.err
+
+
+CONFIGURED = """
+class Tuned(FlowMutator):
+    def pre_mutate(self, mutable_flow):
+        ((name, config),) = mutable_flow.configs
+        assert (name, mutable_flow.config.size) == ("config", config.size)
+        mutable_flow.add_parameter("size", Parameter("size", default=config.size))
+
+    def mutate(self, mutable_flow):
+        mutable_flow.end.add_decorator("environment", deco_kwargs={"vars": mutable_flow.config.env})
+
+
+@user_step_decorator
+def noting(step_name, flow, inputs, attributes):
+    yield
+    flow.noted = attributes
+
+
+@Tuned
+@project(name=config_expr("config").project)
+class F(FlowSpec):
+    config = Config("config")
+
+    @noting(depth=config.limits.seconds)
+    @environment(vars=config.env)
+    @timeout(**config.limits)
+    @step
+    def start(self):
+        self.seen = [os.environ["COLOUR"], self.size, current.project_name]
+        self.left = signal.getitimer(signal.ITIMER_REAL)[0]
+        self.next(self.end)
+
+    @step
+    def end(self):
+        self.seen = os.environ["COLOUR"]
+"""
+VALUES = '{"project": "fraud", "size": 7, "env": {"COLOUR": "red"}, "limits": {"seconds": 60}}'
+
+
+@pytest.mark.parametrize("way", ["fork", "spawn"])
+def test_configs_fill_in_what_decorators_and_mutators_are_given(place: Place, way: str) -> None:
+    write(place, CONFIGURED)
+    place.run("--config-value", "config", VALUES, "--process", way)
+    start = "run['start'].task.data"
+    assert ask(place, f"{start}.seen") == ["red", 7, "fraud"]
+    assert ask(place, f"[{start}.noted, 0 < {start}.left <= 60]") == [{"depth": 60}, True]
+    assert ask(place, "[run['end'].task.data.seen, run.data.size]") == ["red", 7]
+
+
+def test_an_attribute_that_a_config_brings_and_no_decorator_has_is_told(place: Place) -> None:
+    write(place, CONFIGURED)
+    wrong = VALUES.replace('seconds": 60}', 'seconds": 60, "days": 1}')
+    done = place.run("--config-value", "config", wrong, code=1)
+    assert f"{where(place, '@timeout')}: @timeout has no attribute 'days'" in done.err
+
+
+def test_decorators_of_the_command_line_reach_new_interpreters(place: Place) -> None:
+    write(place, PLAIN)
+    place.run("--process", "spawn", "--with", 'environment:vars={"COLOUR": "red"}')
+    assert ask(place, SEEN) == ["red", "green"]

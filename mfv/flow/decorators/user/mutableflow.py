@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mfv.errors import FlowError
+from mfv.flow.config import Config, collect_configs
 from mfv.flow.decorators.base import FlowDecorator, FlowMark, flow_decorators_of
 from mfv.flow.decorators.registry import FLOW, flow_mark, unknown
 from mfv.flow.decorators.specs import parse_spec
@@ -13,6 +14,7 @@ from mfv.flow.decorators.user.flow import FlowMutator
 from mfv.flow.decorators.user.mutablestep import MutableStep
 from mfv.flow.decorators.user.names import find_flow_mutator
 from mfv.flow.decorators.user.words import ERROR, IGNORE, OVERRIDE, DecoratorSpec, Specs, policy
+from mfv.flow.delayed import known
 from mfv.flow.parameters import Parameter, collect
 from mfv.flow.spec import FlowSpec, steps_of
 
@@ -42,6 +44,13 @@ class MutableFlow(Specs):
         """The parameters, each with the attribute that it is kept in."""
         for parameter in collect(self._flow).values():
             yield parameter.attribute, parameter
+
+    @property
+    def configs(self) -> Iterator[tuple[str, Any]]:
+        """The configs by name, with the values that steps see."""
+        values = known() or {}
+        for name in collect_configs(self._flow):
+            yield name, values.get(name)
 
     @property
     def decorator_specs(self) -> Iterator[DecoratorSpec]:
@@ -151,7 +160,12 @@ class MutableFlow(Specs):
             return MutableStep(self._flow, name, self._mutator, early=self._early)
         if isinstance(found, Parameter):
             return found
-        raise AttributeError(f"flow '{self._flow.__name__}' has no step or parameter '{name}'")
+        if isinstance(found, Config):
+            specs = collect_configs(self._flow).values()
+            return next(dict(self.configs)[one.name] for one in specs if one.attribute == name)
+        raise AttributeError(
+            f"flow '{self._flow.__name__}' has no step, parameter or config '{name}'"
+        )
 
     def _add_builtin(
         self, mark: FlowMark, args: list[Any], kwargs: dict[str, Any], duplicates: int

@@ -293,7 +293,7 @@ def test_a_flow_gives_its_steps_and_parameters() -> None:
         seen.append([name for name, _ in flow.steps])
         seen.append([(name, one.name) for name, one in flow.parameters])
         seen.append((flow.start.name, flow.alpha.default, flow.start.flow.end.name))
-        with pytest.raises(AttributeError, match="has no step or parameter 'nothing'"):
+        with pytest.raises(AttributeError, match="has no step, parameter or config 'nothing'"):
             flow.nothing  # noqa: B018
 
     begin(whole(look))
