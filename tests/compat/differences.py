@@ -1,0 +1,64 @@
+"""Where mfv answers otherwise than Metaflow on purpose: each with its reason.
+
+A place is a path into what `drive.play` gives, written with `/`; `*` stands for one part of it,
+`**` at the end for all below.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+
+class Difference(NamedTuple):
+    """A place at which both may differ."""
+
+    place: str
+    reason: str
+    scenario: str = "*"
+
+
+KNOWN = (
+    Difference("runs/*/tasks/*/code_is_none", "mfv keeps the code of local runs too"),
+)
+
+
+def flat(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Every leaf of a JSON value with its path; an empty list or object is a leaf."""
+    if isinstance(value, dict) and value:
+        for key, inside in value.items():
+            yield from flat(inside, f"{place}/{str(key).replace('/', '|')}")
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for number, inside in enumerate(value):
+            yield from flat(inside, f"{place}/{number}")
+    else:
+        yield place.removeprefix("/"), json.dumps(value, ensure_ascii=False)
+
+
+def differing(scenario: str, theirs: Any, ours: Any) -> list[str]:
+    """What differs and is not known, one line for each place."""
+    left, right = dict(flat(theirs)), dict(flat(ours))
+    found = []
+    for place in sorted({*left, *right}):
+        one, other = left.get(place, "nothing"), right.get(place, "nothing")
+        if one != other and not _is_known(scenario, place):
+            found.append(f"{place}: Metaflow {one}, mfv {other}")
+    return found
+
+
+def _is_known(scenario: str, place: str) -> bool:
+    return any(
+        fnmatchcase(scenario, known.scenario) and _matches(place.split("/"), known.place.split("/"))
+        for known in KNOWN
+    )
+
+
+def _matches(parts: list[str], pattern: list[str]) -> bool:
+    if pattern[-1] == "**":
+        pattern = pattern[:-1]
+        parts = parts[: len(pattern)]
+    return len(parts) == len(pattern) and all(
+        fnmatchcase(part, one) for part, one in zip(parts, pattern, strict=True)
+    )
