@@ -21,28 +21,29 @@ from mfv.capture import environment, git, process, snapshot
 from mfv.capture.listing import NESTED_CLONE
 from mfv.capture.secrets import is_secret_name
 from mfv.capture.user import user_at_host
-from mfv.errors import FlowError, MfvError, StorageError, UnpicklableError
+from mfv.errors import MfvError, StorageError, UnpicklableError
 from mfv.flow.engine import Ending, Engine, Outcome, Output, StoreAgainError
 from mfv.flow.graph import Graph, read_graph
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.lint import check
 from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
-from mfv.flow.source import Kind
 from mfv.flow.spec import FlowSpec, constants_of
 from mfv.flow.task import Attempt, FlowRun, Saved
 from mfv.flow.workers import TaskServer, flush, receive, send
 from mfv.ids import PackId
 from mfv.manifest.artifact import SCALAR, Artifact
 from mfv.manifest.records import GraphNode, Opening, Task, TaskRef
+from mfv.manifest.text import printable
 from mfv.odb.writer import Parcel, Writer
-from mfv.repo.artifacts import load, printable, store, store_all
+from mfv.repo.artifacts import load, store, store_all
 from mfv.repo.code import git_record, store_environment, store_tree
 from mfv.repo.entries import PackMade
 from mfv.repo.lineage import Ancestry
 from mfv.repo.log import CondemnedError
 from mfv.repo.recorder import Finished, RunRecorder
 from mfv.repo.repository import Repository
+from mfv.serde.small import pack, unpack
 
 REDACTED = "<redacted>"
 
@@ -79,14 +80,6 @@ def prepare(
     """Checks the flow and finds a value for each parameter; raises FlowError, ParameterError."""
     graph = read_graph(flow)
     check(graph)
-    for node in graph:
-        if node.kind in (Kind.SWITCH, Kind.PARALLEL):
-            raise FlowError(
-                f"step {node.name!r} goes on by {node.kind.value}, which this version cannot run",
-                file=node.file,
-                line=node.next_line,
-                hint="use a static branch or a foreach",
-            )
     parameters = collect(flow)
 
     def context(parameter: Parameter) -> ParameterContext:
@@ -227,6 +220,12 @@ class _Store:
 
     def load(self, artifact: Artifact) -> object:
         return load(self._repository.database, artifact)
+
+    def pack(self, item: object) -> bytes:
+        return pack(item)
+
+    def unpack(self, data: bytes) -> object:
+        return unpack(data)
 
     def save(self, values: Mapping[str, object], avoid: frozenset[bytes]) -> Saved:
         self._avoid |= {PackId(pack) for pack in avoid}

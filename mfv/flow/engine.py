@@ -381,6 +381,8 @@ class Engine:
             signal=running.ended.signal if running.ended else 0,
             cpu=report.cpu,
             peak_memory=report.peak_memory,
+            next=report.transition.next,
+            items=report.transition.total,
         )
         spools = running.spools
         stdout, stderr = spools["stdout"].content(), spools["stderr"].content()

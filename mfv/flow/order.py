@@ -7,17 +7,21 @@ import msgspec
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Failure, Split, TaskRef, TaskStatus
 
+# What stands for the attribute iterated over where a step asked for a number of tasks.
+NUM_PARALLEL = "num_parallel"
+
 
 class Frame(msgspec.Struct, frozen=True, array_like=True):
-    """One split that is open at a task: a branch of a static split, or an item of a foreach."""
+    """One split that is open at a task: a branch, an item of a foreach, or one of a gang."""
 
     step: str  # the step that split
     task: int  # the task of it that split
     index: int
     total: int
     variable: str | None  # the attribute iterated over; None for a static branch
-    value: str  # a short repr of the item
-    ref: TaskRef | None  # where the items are; None for a static branch
+    value: str  # a short repr of the item; empty where it is not known
+    ref: TaskRef | None  # where the items are; None where there are none
+    item: bytes = b""  # the item itself as the store writes it; empty where it is not small
 
     @property
     def split(self) -> Split | None:
@@ -25,6 +29,14 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
         if self.variable is None:
             return None
         return Split(self.step, self.variable, self.index, self.total, self.value)
+
+
+class Gang(msgspec.Struct, frozen=True, array_like=True):
+    """The tasks of one `num_parallel`, which run at the same time and may talk to each other."""
+
+    num_nodes: int
+    node_index: int
+    control_task_id: str  # of the first of them
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -36,6 +48,7 @@ class Order(msgspec.Struct, frozen=True):
     parents: tuple[TaskRef, ...] = ()
     frames: tuple[Frame, ...] = ()
     attempt: int = 0
+    gang: Gang | None = None
 
     @property
     def splits(self) -> tuple[Split, ...]:
@@ -43,12 +56,13 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Transition(msgspec.Struct, frozen=True):
-    """Where a task goes on: the steps, and for a foreach the number of items and their reprs."""
+    """Where a task goes on: the steps, and for a foreach the number of items and what they are."""
 
-    next: tuple[str, ...] = ()
-    variable: str | None = None
-    total: int = 0
-    values: tuple[str, ...] = ()
+    next: tuple[str, ...] = ()  # of a switch: the one that was chosen
+    variable: str | None = None  # the attribute to be iterated over
+    total: int = 0  # of a foreach or a `num_parallel`
+    values: tuple[str, ...] = ()  # a short repr of each item
+    items: tuple[bytes, ...] = ()  # each item as `Frame` has it
 
 
 class Report(msgspec.Struct, frozen=True):

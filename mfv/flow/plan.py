@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfv.flow.graph import Graph
-from mfv.flow.order import Frame, Order, Transition
+from mfv.flow.order import NUM_PARALLEL, Frame, Gang, Order, Transition
 from mfv.flow.source import Kind
 from mfv.manifest.records import TaskRef
 
@@ -29,6 +29,8 @@ class Plan:
                 self._next(step, ref, (*order.frames, self._item(order, ref, transition, index)))
                 for index in range(transition.total)
             ]
+        if kind is Kind.PARALLEL:
+            return self._gang(order, ref, transition)
         if kind is Kind.SPLIT:
             total = len(transition.next)
             frames = (
@@ -39,8 +41,25 @@ class Plan:
                 for step, frame in zip(transition.next, frames, strict=True)
             )
             return [order for order in orders if order is not None]
+        # Linear, or a switch: the one that it chose, which may be a step that has run before.
         ready = (self._arrive(step, ref, order.frames) for step in transition.next)
         return [order for order in ready if order is not None]
+
+    def _gang(self, order: Order, ref: TaskRef, transition: Transition) -> list[Order]:
+        (step,) = transition.next
+        total, control = transition.total, str(self._last_id + 1)
+        return [
+            self._order(
+                step,
+                (ref,),
+                (
+                    *order.frames,
+                    Frame(order.step, order.id, index, total, NUM_PARALLEL, str(index), None),
+                ),
+                Gang(total, index, control),
+            )
+            for index in range(total)
+        ]
 
     def _arrive(self, step: str, ref: TaskRef, frames: tuple[Frame, ...]) -> Order | None:
         """The task of `step`, unless it is a join that waits for more."""
@@ -61,9 +80,16 @@ class Plan:
 
     def _item(self, order: Order, ref: TaskRef, transition: Transition, index: int) -> Frame:
         value = transition.values[index] if index < len(transition.values) else ""
-        variable = transition.variable
-        return Frame(order.step, order.id, index, transition.total, variable, value, ref)
+        item = transition.items[index] if index < len(transition.items) else b""
+        total, variable = transition.total, transition.variable
+        return Frame(order.step, order.id, index, total, variable, value, ref, item)
 
-    def _order(self, step: str, parents: tuple[TaskRef, ...], frames: tuple[Frame, ...]) -> Order:
+    def _order(
+        self,
+        step: str,
+        parents: tuple[TaskRef, ...],
+        frames: tuple[Frame, ...],
+        gang: Gang | None = None,
+    ) -> Order:
         self._last_id += 1
-        return Order(self._run, self._last_id, step, parents, frames)
+        return Order(self._run, self._last_id, step, parents, frames, gang=gang)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
+
+import msgspec
 
 from mfv.errors import MfvError, did_you_mean
 from mfv.flow import randomness as _randomness  # noqa: F401  (notes the state before the flow)
@@ -38,6 +39,22 @@ class MergeConflictError(FlowStateError):
     code = "merge-conflict"
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where a task stands in one open foreach, or among parallel tasks."""
+
+    index: int
+    total: int
+    item: Callable[[], Any]  # read at the first call
+
+
+class Leaving(NamedTuple):
+    """What a step said to `self.next`."""
+
+    steps: tuple[str, ...]  # of a switch: the one that it chose
+    foreach: str | None = None
+    num_parallel: int | None = None
+
+
 class Values(Protocol):
     """Where a task's artifacts come from; a store gives it, a test may be a dict."""
 
@@ -56,14 +73,14 @@ class TaskState:
         constants: Mapping[str, object],
         inherited: Mapping[str, Artifact],
         values: Values,
-        stack: Sequence[tuple[str, int, int, Callable[[], object]]] = (),
+        stack: Sequence[Place] = (),
     ) -> None:
         self.step = step
         self.constants = constants  # parameters and class constants: read-only
         self.inherited = dict(inherited)  # not yet read, by name
         self.values = values
-        self.stack = stack  # open foreaches: variable, index, total, the items
-        self.transition: tuple[tuple[str, ...], str | None] | None = None
+        self.stack = stack  # in the open foreaches, outermost first
+        self.transition: Leaving | None = None
 
 
 class FlowSpec:
@@ -77,20 +94,35 @@ class FlowSpec:
     def index(self) -> int | None:
         """The index of this task in the innermost foreach; None outside of any."""
         stack = self._state().stack
-        return stack[-1][1] if stack else None
+        return stack[-1].index if stack else None
 
     @property
     def input(self) -> Any:
         """The item of the innermost foreach that this task works on; None outside of any."""
         stack = self._state().stack
-        return _item(stack[-1]) if stack else None
+        return stack[-1].item() if stack else None
 
     def foreach_stack(self) -> list[tuple[int, int, Any]]:
         """For each open foreach, outermost first: index, number of items, item."""
-        return [(frame[1], frame[2], _item(frame)) for frame in self._state().stack]
+        return [(place.index, place.total, place.item()) for place in self._state().stack]
 
-    def next(self, *steps: Callable[..., Any], foreach: str | None = None, **unknown: Any) -> None:
-        """Says which step follows: one, several at once, or one for each item of `foreach`."""
+    def next(
+        self,
+        *steps: Any,
+        foreach: str | None = None,
+        condition: str | None = None,
+        num_parallel: int | None = None,
+        **unknown: Any,
+    ) -> None:
+        """Says what follows: the last statement of every step but the end.
+
+        `self.next(self.a)` one step; `self.next(self.a, self.b)` both at once;
+        `self.next(self.a, foreach="items")` one task for each item of `self.items`;
+        `self.next({"x": self.a, "y": self.b}, condition="kind")` the step that the value of
+        `self.kind` chooses, which may be one that has run before;
+        `self.next(self.a, num_parallel=4)` four tasks that run at the same time.
+        Raises FlowStateError for what cannot be understood.
+        """
         state = self._state()
         if unknown:
             raise FlowStateError(f"self.next does not know {', '.join(sorted(unknown))}")
@@ -98,7 +130,39 @@ class FlowSpec:
             raise FlowStateError(f"step {state.step!r} calls self.next more than once")
         if foreach is not None and not isinstance(foreach, str):
             raise FlowStateError("foreach wants the name of an attribute, as text")
-        state.transition = (tuple(target.__name__ for target in steps), foreach)
+        if condition is not None:
+            steps = (self._chosen(state.step, steps, condition),)
+        if num_parallel is not None and (type(num_parallel) is not int or num_parallel < 1):
+            raise FlowStateError(
+                f"step {state.step!r} asks for num_parallel={num_parallel!r}",
+                hint="give a whole number of tasks, 1 or more",
+            )
+        names = tuple(getattr(target, "__name__", repr(target)) for target in steps)
+        state.transition = Leaving(names, foreach, num_parallel)
+
+    def _chosen(self, step: str, cases: Sequence[Any], condition: str) -> Any:
+        """The step that a switch chooses."""
+        if len(cases) != 1 or not isinstance(cases[0], Mapping):
+            raise FlowStateError(
+                f"step {step!r} has a condition, but not one dict of cases",
+                hint='write self.next({"a": self.one, "b": self.other}, condition="attribute")',
+            )
+        try:
+            value = getattr(self, condition)
+        except AttributeError:
+            raise FlowStateError(
+                f"step {step!r} chooses by self.{condition}, which is not set",
+                hint=f"set self.{condition} before self.next",
+            ) from None
+        try:
+            return cases[0][value]
+        except (KeyError, TypeError):  # TypeError: it cannot be a key
+            known = ", ".join(map(repr, cases[0]))
+            shown = " ".join(repr(value).split())[:80]
+            raise FlowStateError(
+                f"step {step!r} chooses by self.{condition}, which is {shown}: no case has it",
+                hint=f"the cases are {known}",
+            ) from None
 
     def merge_artifacts(
         self,
@@ -262,16 +326,6 @@ def constants_of(flow: type[FlowSpec]) -> dict[str, object]:
 def is_artifact_name(name: str) -> bool:
     """Whether an attribute of this name is stored when a step ends."""
     return name not in _OWN and name not in _METHODS and not name.startswith("__")
-
-
-def _item(frame: tuple[str, int, int, Callable[[], object]]) -> Any:
-    _, index, _, items = frame
-    values: Any = items()
-    if isinstance(values, Sequence):
-        return values[index]
-    # By iteration, as the items were counted: values[index] of a dict or a pandas Series may be
-    # another item.
-    return next(islice(values, index, index + 1))
 
 
 def run_command_line(flow: type[FlowSpec]) -> NoReturn:

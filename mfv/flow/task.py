@@ -7,13 +7,14 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import NamedTuple, Protocol
 
 from mfv.errors import MfvError
 from mfv.flow.current import current
-from mfv.flow.graph import Graph, Node
+from mfv.flow.foreach import Places, shown_items
+from mfv.flow.graph import Graph
 from mfv.flow.order import Order, Report, Transition
 from mfv.flow.spec import (
     FlowSpec,
@@ -25,8 +26,7 @@ from mfv.flow.spec import (
 )
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Failure, Task, TaskRef
-
-_VALUE_REPR = 60  # characters of a foreach item that are shown
+from mfv.manifest.text import printable
 
 
 class Saved(NamedTuple):
@@ -46,6 +46,14 @@ class TaskStore(Protocol):
 
     def load(self, artifact: Artifact) -> object:
         """The value of an artifact, verified."""
+        ...
+
+    def pack(self, item: object) -> bytes:
+        """A small value as bytes; empty if it is not small, or cannot be had as bytes."""
+        ...
+
+    def unpack(self, data: bytes) -> object:
+        """The value that `pack` made `data` of."""
         ...
 
     def save(self, values: Mapping[str, object], avoid: frozenset[bytes]) -> Saved:
@@ -137,12 +145,11 @@ class Attempt:
         if self._node.is_join:
             arguments = [Inputs([self._view(task) for task in tasks])]
         elif tasks:
-            inherited = {artifact.name: artifact for artifact in tasks[0].artifacts}
-        stack = [
-            (frame.variable, frame.index, frame.total, self._items(frame.ref, frame.variable))
-            for frame in self._order.frames
-            if frame.variable is not None and frame.ref is not None
-        ]
+            # A task that was cloned from another run may hold constants as they were there.
+            artifacts = tasks[0].artifacts
+            inherited = {one.name: one for one in artifacts if one.name not in self._readonly}
+        places = Places(self._store, self._readonly)
+        stack = [places.of(frame) for frame in self._order.frames if frame.variable is not None]
         state = TaskState(
             step=self._order.step,
             constants=self._readonly,
@@ -157,34 +164,22 @@ class Attempt:
         index = task.splits[-1].index if task.splits else None
         return InputView(task.step, index, artifacts, self._readonly, self._store)
 
-    def _items(self, ref: TaskRef, variable: str) -> Callable[[], object]:
-        """The items of a foreach, read at the first use and then kept."""
-        kept: list[object] = []
-
-        def items() -> object:
-            if not kept:
-                if variable in self._readonly:
-                    kept.append(self._readonly[variable])
-                else:
-                    by_name = {a.name: a for a in self._store.task(ref).artifacts}
-                    kept.append(self._store.load(by_name[variable]))
-            return kept[0]
-
-        return items
-
     def _leave(self, state: TaskState) -> Transition:
         """Where the step said that it goes on; checked against its source."""
         if self._node.name == self._run.graph.end:
             return Transition()
         if state.transition is None:
             raise FlowStateError(f"step {state.step!r} ended without self.next")
-        steps, variable = state.transition
-        if not set(steps) <= set(self._node.next):
+        leaving = state.transition
+        if not set(leaving.steps) <= set(self._node.next):
+            steps = ", ".join(leaving.steps)
             raise FlowStateError(f"step {state.step!r} goes on to {steps}, unlike in its source")
-        if variable is None:
-            return Transition(steps)
-        values = _items_shown(self._flow, variable, self._node)
-        return Transition(steps, variable, len(values), values)
+        if leaving.num_parallel is not None:
+            return Transition(leaving.steps, total=leaving.num_parallel)
+        if leaving.foreach is None:
+            return Transition(leaving.steps)
+        values, items = shown_items(self._flow, leaving.foreach, state.step, self._store)
+        return Transition(leaving.steps, leaving.foreach, len(values), values, items)
 
     def _unforeseen(self, saved: Saved) -> Failure | None:
         """Why the step cannot be gone on from after all; None if it can."""
@@ -232,39 +227,6 @@ class Attempt:
         }
 
 
-def _items_shown(flow: FlowSpec, variable: str, node: Node) -> tuple[str, ...]:
-    """A short repr of every item of a foreach; FlowStateError if there is nothing to go over."""
-    items = getattr(flow, variable)
-    if isinstance(items, Iterator):
-        raise FlowStateError(
-            f"step {node.name!r} goes over self.{variable}, a {type(items).__name__}, "
-            "which can be gone over only once",
-            hint=f"make a list of it: self.{variable} = list(...)",
-        )
-    try:
-        shown = tuple(_shown(item) for item in items)
-    except TypeError:
-        raise FlowStateError(
-            f"step {node.name!r} goes over self.{variable}, a {type(items).__name__}, "
-            "which has no items",
-            hint="foreach wants the name of a list, tuple or other collection",
-        ) from None
-    if not shown:
-        raise FlowStateError(
-            f"step {node.name!r} goes over self.{variable}, which is empty",
-            hint="a foreach needs at least one item",
-        )
-    return shown
-
-
-def _shown(item: object) -> str:
-    try:
-        text = repr(item)
-    except Exception:
-        text = f"<{type(item).__name__}>"
-    return _text(" ".join(text.split()))[:_VALUE_REPR]
-
-
 def _describe(error: BaseException) -> Failure:
     """The error as recorded, with the traceback from the user's own code on."""
     frames = error.__traceback__
@@ -274,7 +236,9 @@ def _describe(error: BaseException) -> Failure:
     kind = type(error)
     module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
     return Failure(
-        _text(f"{module}{kind.__qualname__}"), _text(_said(error))[:4096], _text("".join(lines))
+        printable(f"{module}{kind.__qualname__}"),
+        printable(_said(error))[:4096],
+        printable("".join(lines)),
     )
 
 
@@ -285,10 +249,6 @@ def _said(error: BaseException) -> str:
         return str(error)
     except Exception:  # the user's own method
         return "<its text cannot be had>"
-
-
-def _text(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _now() -> int:

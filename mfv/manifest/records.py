@@ -103,10 +103,11 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     secret: tuple[str, ...] = ()  # options whose value is kept out of the record
     folder: str = ""  # the working directory below the root of the tree; empty: at it, or outside
     cloned_from: str | None = None  # name of the run whose clone this code is
+    resumed_from: int | None = None  # number of the run of this flow that it goes on from
 
 
 class Split(msgspec.Struct, frozen=True, array_like=True):
-    """One open foreach on the way to a task, outermost first."""
+    """One open foreach, or group of parallel tasks, on the way to a task; outermost first."""
 
     step: str  # the step that split
     variable: str
@@ -159,6 +160,9 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
     signal: int = 0
     cpu: float = 0.0  # seconds, user and system
     peak_memory: int = 0  # bytes
+    next: tuple[str, ...] = ()  # the steps that it led to; of a switch, the one that it chose
+    items: int = 0  # how many tasks its foreach, or its num_parallel, led to
+    origin: tuple[int, int] | None = None  # run and id of the task that this one is a clone of
 
     @property
     def pathspec(self) -> str:

@@ -20,6 +20,7 @@ from mfv.manifest.artifact import (
     Frame,
     Summary,
 )
+from mfv.manifest.text import printable
 from mfv.odb.aligner import Older
 from mfv.odb.database import Database
 from mfv.odb.writer import Writer
@@ -159,8 +160,3 @@ def _serialize(name: str, value: object) -> tuple[str, list[Dumped]]:
     from mfv.serde.pickle5 import dump
 
     return PICKLE, dump(value, name=f"self.{name}")
-
-
-def printable(text: str) -> str:
-    """`text` as it can be written to a record: undecodable bytes of the system become \\x.."""
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -8,8 +8,8 @@ from mfv.capture.snapshot import Snapshot, read
 from mfv.errors import MfvError
 from mfv.ids import EnvironmentId, TreeId
 from mfv.manifest.records import Environment, Git, LeftOut, Package, Tree, TreeFile
+from mfv.manifest.text import printable
 from mfv.odb.writer import Writer
-from mfv.repo.artifacts import printable
 from mfv.repo.publish import add_record
 
 

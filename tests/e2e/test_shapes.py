@@ -330,3 +330,175 @@ def test_a_wide_foreach_is_right_and_stays_small_on_disk(place: Place) -> None:
     files = [path for path in place.store.rglob("*") if path.is_file()]
     assert len(files) <= 3 * 300, "more than a few files for each task"
     assert not list((place.store / "tmp").iterdir())
+
+
+def test_a_switch_goes_the_way_of_its_value_and_meets_again(place: Place) -> None:
+    place.write(
+        """
+        kind = Parameter("kind", default="fast")
+
+        @step
+        def start(self):
+            self.next({"fast": self.short, "slow": self.long}, condition="kind")
+
+        @step
+        def short(self):
+            self.way = "short"
+            self.next(self.after)
+
+        @step
+        def long(self):
+            self.way = "long"
+            self.next(self.after)
+
+        @step
+        def after(self):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """
+    )
+    ways = (("fast", "short", "long"), ("slow", "long", "short"))
+    for run, (kind, way, other) in enumerate(ways, 1):
+        place.run("--kind", kind)
+        steps = place.view(run).steps()
+        assert way in steps
+        assert other not in steps
+        assert place.task("start", run=run).next == (way,)
+        assert place.values("end", run=run) == {"way": way}
+
+
+def test_a_switch_repeats_steps_with_a_foreach_in_them_until_it_is_done(place: Place) -> None:
+    place.write(
+        """
+        @step
+        def start(self):
+            self.rounds = []
+            self.next(self.fan)
+
+        @step
+        def fan(self):
+            self.items = [10, 20]
+            self.next(self.body, foreach="items")
+
+        @step
+        def body(self):
+            self.value = self.input + len(self.rounds)
+            self.next(self.gather)
+
+        @step
+        def gather(self, inputs):
+            self.rounds = inputs[0].rounds + [[one.value for one in inputs]]
+            self.more = len(self.rounds) < 3
+            self.next(self.decide)
+
+        @step
+        def decide(self):
+            self.next({True: self.fan, False: self.end}, condition="more")
+
+        @step
+        def end(self):
+            pass
+        """
+    )
+    place.run()
+    assert place.values("end")["rounds"] == [[10, 20], [11, 21], [12, 22]]
+    assert {step: len(refs) for step, refs in place.view().steps().items()} == {
+        "start": 1,
+        "fan": 3,
+        "body": 6,
+        "gather": 3,
+        "decide": 3,
+        "end": 1,
+    }
+
+
+def test_each_item_of_a_foreach_repeats_as_often_as_it_wants(place: Place) -> None:
+    place.write(
+        """
+        @step
+        def start(self):
+            self.wanted = [1, 3, 2]
+            self.next(self.once, foreach="wanted")
+
+        @step
+        def once(self):
+            self.done = getattr(self, "done", 0) + 1
+            self.enough = self.done == self.input
+            self.next({True: self.leave, False: self.once}, condition="enough")
+
+        @step
+        def leave(self):
+            self.next(self.gather)
+
+        @step
+        def gather(self, inputs):
+            self.counts = [one.done for one in inputs]
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """
+    )
+    place.run()
+    assert place.values("end")["counts"] == [1, 3, 2]
+    assert len(place.view().steps()["once"]) == 6
+
+
+def test_parallel_tasks_run_at_the_same_time_and_are_joined_in_order(place: Place) -> None:
+    place.write(
+        """
+        nodes = Parameter("nodes", default=3)
+
+        @step
+        def start(self):
+            self.next(self.work, num_parallel=self.nodes)
+
+        @step
+        def work(self):
+            # Each waits for all others: with fewer workers than tasks it would never end.
+            from pathlib import Path
+            import time
+            Path(f"here{self.index}").touch()
+            while not all(Path(f"here{one}").exists() for one in range(self.nodes)):
+                time.sleep(0.01)
+            self.place = (self.index, self.input, self.foreach_stack())
+            self.next(self.gather)
+
+        @step
+        def gather(self, inputs):
+            self.places = [one.place for one in inputs]
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """
+    )
+    place.run("--max-workers", "2")
+    assert place.values("end")["places"] == [(i, i, [(i, 3, i)]) for i in range(3)]
+    assert place.task("start").items == 3
+
+
+def test_a_value_that_no_case_of_a_switch_has_fails_the_run_with_the_cases(place: Place) -> None:
+    place.write(
+        """
+        @step
+        def start(self):
+            self.kind = "odd"
+            self.next({"a": self.one, "b": self.end}, condition="kind")
+
+        @step
+        def one(self):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """
+    )
+    done = place.run(code=1)
+    assert "step 'start' chooses by self.kind, which is 'odd': no case has it" in done.text

@@ -17,6 +17,7 @@ class DictStore:
     def __init__(self) -> None:
         self.values: dict[bytes, object] = {}  # by the artifact's id
         self.tasks: dict[int, Task] = {}
+        self.packed: list[object] = []
         self.loaded: list[str] = []
         self.saved: list[list[str]] = []
         self.avoided: list[frozenset[bytes]] = []
@@ -61,6 +62,15 @@ class DictStore:
     def load(self, artifact: Artifact) -> object:
         self.loaded.append(artifact.name)
         return self.values[artifact.id]
+
+    def pack(self, item: object) -> bytes:
+        if isinstance(item, Refused):
+            return b""
+        self.packed.append(item)
+        return str(len(self.packed) - 1).encode()
+
+    def unpack(self, data: bytes) -> object:
+        return self.packed[int(data)]
 
     def save(self, values: Mapping[str, object], avoid: frozenset[bytes]) -> Saved:
         if self.trouble is not None:

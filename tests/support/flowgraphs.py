@@ -13,9 +13,17 @@ from mfv.flow.source import Kind
 from mfv.manifest.records import TaskRef
 
 
-def node(name: str, *following: str, foreach: str | None = None, join: bool = False) -> Node:
-    """One step; its kind follows from what comes after it."""
+def node(
+    name: str,
+    *following: str,
+    foreach: str | None = None,
+    switch: bool = False,
+    parallel: bool = False,
+    join: bool = False,
+) -> Node:
+    """One step; its kind follows from what comes after it, unless it is said."""
     kind = Kind.FOREACH if foreach else Kind.SPLIT if len(following) > 1 else Kind.LINEAR
+    kind = Kind.SWITCH if switch else Kind.PARALLEL if parallel else kind
     return Node(
         name=name,
         kind=kind if following else Kind.END,
@@ -23,7 +31,7 @@ def node(name: str, *following: str, foreach: str | None = None, join: bool = Fa
         foreach=foreach,
         condition=None,
         cases=(),
-        num_parallel=False,
+        num_parallel=parallel,
         is_join=join,
         file="",
         line=0,

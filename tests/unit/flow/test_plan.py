@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 
-from flowgraphs import Played, graph_of, node, play
+from flowgraphs import Played, graph_of, node, play, ref_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mfv.flow.graph import Graph, Node
-from mfv.flow.order import Frame, Order
+from mfv.flow.order import NUM_PARALLEL, Frame, Gang, Order, Transition
+from mfv.flow.plan import Plan
 
 LINE = graph_of(node("start", "middle"), node("middle", "end"), node("end"))
 BRANCH = graph_of(
@@ -139,17 +140,62 @@ def test_task_ids_are_dense_and_begin_with_one() -> None:
 
 
 def test_a_join_that_waits_keeps_waiting_until_the_last_of_its_parents() -> None:
-    from flowgraphs import ref_of
-
-    from mfv.flow.order import Transition
-    from mfv.flow.plan import Plan
-
     plan = Plan(FOREACH, 1)
     each = plan.finished(plan.start(), ref_of(Order(1, 1, "start")), Transition(("each",), "x", 3))
     assert plan.finished(each[2], ref_of(each[2]), Transition(("join",))) == []
     assert plan.finished(each[0], ref_of(each[0]), Transition(("join",))) == []
     (join,) = plan.finished(each[1], ref_of(each[1]), Transition(("join",)))
     assert [ref.id for ref in join.parents] == [order.id for order in each]
+
+
+def test_a_switch_leads_to_the_step_it_chose_also_to_one_that_has_run() -> None:
+    graph = graph_of(node("start", "loop"), node("loop", "loop", "end", switch=True), node("end"))
+    plan = Plan(graph, 1)
+    order = plan.start()
+    steps = []
+    for chosen in ("loop", "loop", "loop", "end"):
+        (order,) = plan.finished(order, ref_of(order), Transition((chosen,)))
+        steps.append((order.step, order.id))
+    assert steps == [("loop", 2), ("loop", 3), ("loop", 4), ("end", 5)]
+
+
+def test_a_foreach_that_is_repeated_is_joined_anew_each_time() -> None:
+    graph = graph_of(
+        node("start", "fan"),
+        node("fan", "each", foreach="items"),
+        node("each", "join"),
+        node("join", "decide", join=True),
+        node("decide", "fan", "end", switch=True),
+        node("end"),
+    )
+    plan = Plan(graph, 1)
+    (fan,) = plan.finished(plan.start(), ref_of(Order(1, 1, "start")), Transition(("fan",)))
+    for total in (2, 3):
+        tasks = plan.finished(fan, ref_of(fan), Transition(("each",), "items", total))
+        joins = [plan.finished(one, ref_of(one), Transition(("join",))) for one in tasks]
+        (join,) = joins[-1]
+        assert len(join.parents) == total
+        (decide,) = plan.finished(join, ref_of(join), Transition(("decide",)))
+        assert decide.frames == ()
+        (fan,) = plan.finished(decide, ref_of(decide), Transition(("fan",)))
+
+
+def test_parallel_tasks_know_their_place_and_the_first_of_them() -> None:
+    graph = graph_of(
+        node("start", "work", parallel=True),
+        node("work", "join"),
+        node("join", "end", join=True),
+        node("end"),
+    )
+    plan = Plan(graph, 1)
+    orders = plan.finished(
+        plan.start(), ref_of(Order(1, 1, "start")), Transition(("work",), total=3)
+    )
+    assert [order.gang for order in orders] == [Gang(3, index, "2") for index in range(3)]
+    assert [order.splits[0].index for order in orders] == [0, 1, 2]
+    assert {order.splits[0].variable for order in orders} == {NUM_PARALLEL}
+    joins = [plan.finished(one, ref_of(one), Transition(("join",))) for one in reversed(orders)]
+    assert [ref.id for ref in joins[-1][0].parents] == [order.id for order in orders]
 
 
 # Random graphs: a shape is a list of parts, and a part is a plain step, a branch or a foreach.

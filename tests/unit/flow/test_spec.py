@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from dictstore import DictStore
@@ -13,7 +13,9 @@ from mfv.flow.spec import (
     FlowStateError,
     Inputs,
     InputView,
+    Leaving,
     MergeConflictError,
+    Place,
     TaskState,
     constants_of,
     steps_of,
@@ -52,11 +54,11 @@ class Child(Base):
         self.next(self.end)
 
 
-Stack = Sequence[tuple[str, int, int, Callable[[], object]]]
-
-
 def running(
-    inherited: Mapping[str, object] | None = None, *, stack: Stack = (), **constants: object
+    inherited: Mapping[str, object] | None = None,
+    *,
+    stack: Sequence[Place] = (),
+    **constants: object,
 ) -> tuple[Base, DictStore]:
     """A flow as a step sees it."""
     store = DictStore()
@@ -176,10 +178,52 @@ def test_a_constant_that_a_subclass_makes_a_parameter_is_no_constant() -> None:
 def test_next_notes_where_to_go() -> None:
     flow, _ = running()
     flow.next(flow.start, flow.end)
-    assert flow.__dict__["_mfv"].transition == (("start", "end"), None)
+    assert flow.__dict__["_mfv"].transition == Leaving(("start", "end"))
     flow, _ = running()
     flow.next(flow.end, foreach="items")
-    assert flow.__dict__["_mfv"].transition == (("end",), "items")
+    assert flow.__dict__["_mfv"].transition == Leaving(("end",), "items")
+    flow, _ = running()
+    flow.next(flow.end, num_parallel=3)
+    assert flow.__dict__["_mfv"].transition == Leaving(("end",), None, 3)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, "2", True])
+def test_a_number_of_parallel_tasks_is_a_whole_one(value: object) -> None:
+    flow, _ = running()
+    with pytest.raises(FlowStateError, match="asks for num_parallel"):
+        flow.next(flow.end, num_parallel=value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", ["a", 3, 2.5, True])
+def test_a_switch_takes_the_step_of_the_value(value: object) -> None:
+    flow, _ = running()
+    flow.__dict__["kind"] = value
+    flow.next({value: flow.end, "other": flow.start}, condition="kind")
+    assert flow.__dict__["_mfv"].transition == Leaving(("end",))
+
+
+def test_a_switch_also_goes_by_what_was_passed_on() -> None:
+    flow, _ = running({"kind": "b"})
+    flow.next({"a": flow.start, "b": flow.end}, condition="kind")
+    assert flow.__dict__["_mfv"].transition == Leaving(("end",))
+
+
+@pytest.mark.parametrize("value", ["c", None, ["a"], 1])
+def test_a_value_without_a_case_is_told_with_the_cases(value: object) -> None:
+    flow, _ = running()
+    flow.__dict__["kind"] = value
+    with pytest.raises(FlowStateError, match=r"chooses by self\.kind") as caught:
+        flow.next({"a": flow.start, "b": flow.end}, condition="kind")
+    assert caught.value.hint == "the cases are 'a', 'b'"
+    assert flow.__dict__["_mfv"].transition is None
+
+
+def test_a_switch_without_its_attribute_or_its_cases_is_told() -> None:
+    flow, _ = running()
+    with pytest.raises(FlowStateError, match=r"chooses by self\.kind, which is not set"):
+        flow.next({"a": flow.start, "b": flow.end}, condition="kind")
+    with pytest.raises(FlowStateError, match="not one dict of cases"):
+        flow.next(flow.start, condition="kind")
 
 
 def test_next_is_called_once_and_only_with_what_it_knows() -> None:
@@ -205,7 +249,7 @@ def test_outside_of_a_running_step_there_is_nothing_to_ask() -> None:
 
 
 def test_input_index_and_stack_say_where_a_task_is_innermost_last() -> None:
-    stack = [("letters", 1, 2, lambda: "xy"), ("numbers", 2, 3, lambda: [10, 20, 30])]
+    stack = [Place(1, 2, lambda: "y"), Place(2, 3, lambda: 30)]
     flow, _ = running(stack=stack)
     assert (flow.index, flow.input) == (2, 30)
     assert flow.foreach_stack() == [(1, 2, "y"), (2, 3, 30)]
@@ -214,32 +258,6 @@ def test_input_index_and_stack_say_where_a_task_is_innermost_last() -> None:
 def test_outside_of_a_foreach_there_is_no_input() -> None:
     flow, _ = running()
     assert (flow.index, flow.input, flow.foreach_stack()) == (None, None, [])
-
-
-@pytest.mark.parametrize(
-    "items",
-    [
-        ["a", "b", "c"],
-        ("a", "b", "c"),
-        "abc",
-        range(5, 8),
-        {0: "zero", 1: "one", 2: "two"},  # a dict's items are its keys, even where they are numbers
-        {2: "two", 1: "one", 0: "zero"},
-        {"a": 1, "b": 2, "c": 3}.items(),
-        frozenset({1, 2, 3}),
-    ],
-)
-def test_the_items_are_those_that_an_iteration_gives_in_its_order(items: object) -> None:
-    found = [running(stack=[("v", i, 3, lambda: items)])[0].input for i in range(3)]
-    assert found == list(items)  # type: ignore[call-overload]
-
-
-def test_a_series_with_numbers_for_labels_is_gone_over_by_place() -> None:
-    import pandas
-
-    series = pandas.Series([10, 20, 30], index=[2, 0, 1])
-    found = [running(stack=[("v", i, 3, lambda: series)])[0].input for i in range(3)]
-    assert found == [10, 20, 30]
 
 
 # Inputs of a join
