@@ -20,9 +20,7 @@ class Difference(NamedTuple):
     scenario: str = "*"
 
 
-KNOWN = (
-    Difference("runs/*/tasks/*/code_is_none", "mfv keeps the code of local runs too"),
-)
+KNOWN = (Difference("runs/*/tasks/*/code_is_none", "mfv keeps the code of local runs too"),)
 
 
 def flat(value: Any, place: str = "") -> Iterator[tuple[str, str]]:

@@ -133,6 +133,17 @@ def origin_of(thing):
     return "/".join([parts[0], f"run {RUNS.index(parts[1])}", *parts[2:3]])
 
 
+def of_step(step):
+    ids = [natural(task.id) for task in step]
+    return {
+        "parents": outcome(lambda: sorted(one.id for one in step.parent_steps)),
+        "children": outcome(lambda: sorted(one.id for one in step.child_steps)),
+        "tasks": len(ids),
+        "finished_at": step.finished_at is not None,
+        "newest_first": ids == sorted(ids, reverse=True),
+    }
+
+
 def of_run(run):
     labels = Labels(run)
     labels.names = sorted({one.id for step in run for task in step for one in task})
@@ -152,26 +163,18 @@ def of_run(run):
         "end_task": end and labels.of[end.pathspec],
         "data": run.data
         and values_of((n, getattr(run.data, n)) for n in labels.names if n in run.data),
-        "steps": [step.id for step in run],
-        "steps_in": {
-            step.id: {
-                "parents": outcome(lambda: sorted(one.id for one in step.parent_steps)),
-                "children": outcome(lambda: sorted(one.id for one in step.child_steps)),
-                "tasks": len(list(step)),
-                "finished_at": step.finished_at is not None,
-                "newest_first": [natural(t.id) for t in step]
-                == sorted((natural(t.id) for t in step), reverse=True),
-            }
-            for step in run
-        },
+        "steps": sorted(step.id for step in run),
+        "first_and_last": [step.id for step in run][:: max(1, len(list(run)) - 1)],
+        "steps_in": {step.id: of_step(step) for step in run},
         "parameters": artifacts_of(run["_parameters"].task),
-        "tasks": {
-            labels.of[task.pathspec]: of_task(task, labels) for step in run for task in step
-        },
+        "tasks": {labels.of[task.pathspec]: of_task(task, labels) for step in run for task in step},
         "no_such": outcome(lambda: run["no_such_step"]),
         "contains": ["start" in run, "no_such_step" in run],
         "is_in_namespace": run.is_in_namespace(),
-        "depths": [run.path_components == run.pathspec.split("/"), run.parent.id == run.pathspec.split("/")[0]],
+        "depths": [
+            run.path_components == run.pathspec.split("/"),
+            run.parent.id == run.pathspec.split("/")[0],
+        ],
     }
 
 

@@ -1,6 +1,6 @@
 """Writes expected/*.json: what Metaflow itself does in every scenario.
 
-    MFV_METAFLOW_PYTHON=/path/to/python python tests/compat/record.py [SCENARIO …]
+MFV_METAFLOW_PYTHON=/path/to/python python tests/compat/record.py [SCENARIO …]
 """
 
 from __future__ import annotations

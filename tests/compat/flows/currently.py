@@ -33,7 +33,7 @@ class Currently(FlowSpec):
         current.run.remove_tag("two")
         self.next(self.each, foreach="facts_list")
 
-    facts_list = ["a", "b"]
+    facts_list = ("a", "b")
 
     @step
     def each(self):

@@ -5,7 +5,7 @@ import os
 from metaflow import FlowSpec, Parameter, step
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     pass
 
 
@@ -23,7 +23,7 @@ class Fails(FlowSpec):
         self.left = "by the attempt"
         print("middle ran")
         if not os.environ.get("MENDED"):
-            raise Broken("not mended")
+            raise BrokenError("not mended")
         self.next(self.end)
 
     @step
