@@ -251,7 +251,9 @@ class Task(RunPart):
         yield "mfv_version", opening.mfv, ref.started
         yield "script-name", opening.script, ref.started
         if task.splits:
-            path = ",".join(f"{split.step}:{split.index}" for split in task.splits)
+            # As Metaflow has it: by the step that is split into, which the graph knows.
+            into = {node.name: node.next[0] for node in opening.graph if node.next}
+            path = ",".join(f"{into[split.step]}:{split.index}" for split in task.splits)
             yield "foreach-execution-path", path, ref.started
         origin = self._run_data.origin(task)
         if origin is not None:

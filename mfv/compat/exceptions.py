@@ -20,8 +20,8 @@ from mfv.errors import ParameterError as ParameterFieldFailed
 from mfv.errors import ParameterError as ParameterFieldTypeMismatch
 from mfv.errors import UsageError as CommandException
 from mfv.flow.spec import FlowStateError as InvalidNextException
-from mfv.flow.spec import FlowStateError as MissingInMergeArtifactsException
 from mfv.flow.spec import MergeConflictError as UnhandledInMergeArtifactsException
+from mfv.flow.spec import MergeMissingError as MissingInMergeArtifactsException
 
 METAFLOW_EXIT_DISALLOW_RETRY = 202
 METAFLOW_EXIT_ALLOW_RETRY = 203

@@ -71,6 +71,11 @@ def natural(name):
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", str(name))]
 
 
+def execution_path(task):
+    """The indices of the foreaches that a task is in, each behind the step split into."""
+    return task.metadata_dict.get("foreach-execution-path")
+
+
 class Labels:
     """A name for each task of a run that does not depend on its id."""
 
@@ -79,7 +84,7 @@ class Labels:
         groups = {}
         for step in run:
             for task in sorted(step, key=lambda task: natural(task.id)):
-                path = task.metadata_dict.get("foreach-execution-path") or ""
+                path = ",".join(re.findall(r":(\d+)", execution_path(task) or ""))
                 groups.setdefault(f"{step.id}[{path}]" if path else step.id, []).append(task)
         for label, tasks in groups.items():
             for place, task in enumerate(tasks):
@@ -94,6 +99,7 @@ def of_task(task, labels):
     names = {one.id for one in task}
     return {
         "index": task.index,
+        "execution_path": execution_path(task),
         "successful": task.successful,
         "finished": task.finished,
         "artifacts": artifacts_of(task),

@@ -111,7 +111,7 @@ def test_metadata_tells_about_the_process() -> None:
     assert facts["user"] == "ana"
     assert facts["attempt"] == facts["exit_code"] == "0"
     assert facts["attempt_ok"] == "True"
-    assert facts["foreach-execution-path"] == "start:1"
+    assert facts["foreach-execution-path"] == "work:1"
     assert facts["script-name"] == "demo.py"
     assert int(facts["pid"]) > 0
     assert "origin-run-id" not in facts
