@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -95,7 +96,7 @@ class Task(RunPart):
         failure = self._record.failure
         if failure is None:
             return None
-        return TaskError(failure.type, failure.message, failure.traceback)
+        return TaskError(_dotted(failure.type), failure.message, failure.traceback)
 
     @property
     def index(self) -> int | None:
@@ -267,3 +268,14 @@ class Task(RunPart):
             yield "peak_memory_bytes", str(task.peak_memory), ref.ended
         yield "attempt_ok", str(ref.status == "ok"), ref.ended
         yield "attempt-done", str(ref.attempt), ref.ended
+
+
+def _dotted(kind: str) -> str:
+    """The class of an error with its module, as Metaflow tells it.
+
+    The record leaves out the two modules that need no telling. How a process that said nothing
+    ended ("killed", "exited") is no class and stays as it is.
+    """
+    if "." in kind or kind.islower():
+        return kind
+    return f"builtins.{kind}" if hasattr(builtins, kind) else f"__main__.{kind}"

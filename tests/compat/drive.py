@@ -91,7 +91,9 @@ def _command(line: str, player: Player, runs: list[str]) -> tuple[dict[str, Any]
     elif done.returncode == 0 and words[:2] == ["tag", "list"]:
         told["out"] = sorted(_tags(done.stdout + done.stderr))  # Metaflow says it on stderr
     assert "Internal error" not in done.stderr, done.stderr
-    started = starts and number.exists() and number.read_text().strip()
+    # Of a resume that it refuses Metaflow leaves a run without a step.
+    refused = words[0] == "resume" and done.returncode
+    started = starts and not refused and number.exists() and number.read_text().strip()
     return told, [str(started)] if started else []
 
 

@@ -184,6 +184,11 @@ def of_run(run):
     }
 
 
+def place_of(run):
+    """A run's place among those that were started in earnest."""
+    return RUNS.index(run) if run in RUNS else run and "another"
+
+
 def of_flow(name):
     flow = Flow(name)
     newest = flow.latest_run
@@ -195,9 +200,7 @@ def of_flow(name):
         "runs_of_a_tag": [one.id for one in flow.runs("trial")],
     }
     seen = {
-        key: [RUNS.index(one) for one in value if one in RUNS]
-        if isinstance(value, list)
-        else value and RUNS.index(value)
+        key: [place_of(one) for one in value] if isinstance(value, list) else place_of(value)
         for key, value in seen.items()
     }
     pathspec = newest.pathspec

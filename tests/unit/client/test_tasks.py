@@ -28,7 +28,7 @@ def test_a_task_that_failed_says_why() -> None:
     assert (task.successful, task.finished) == (False, False)
     assert task.finished_at is not None
     assert isinstance(task.exception, TaskError)
-    assert task.exception.type == "ValueError"
+    assert task.exception.type == "builtins.ValueError"
     assert task.exception.exception == "told to fail at work"
     assert task.exception.stacktrace.startswith("Traceback (most recent call last)")
     assert str(task.exception) == task.exception.stacktrace
