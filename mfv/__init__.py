@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from mfv.flow.parameters import Parameter as Parameter
     from mfv.flow.spec import FlowSpec as FlowSpec
     from mfv.flow.spec import step as step
+    from mfv.runner import Deployer as Deployer
+    from mfv.runner import ExecutingRun as ExecutingRun
+    from mfv.runner import NBRunner as NBRunner
+    from mfv.runner import Runner as Runner
 
 _WHERE = {
     "__version__": "mfv._version",
@@ -44,6 +48,10 @@ _WHERE = {
     "JSONType": "mfv.flow.parameters",
     "Parameter": "mfv.flow.parameters",
     "step": "mfv.flow.spec",
+    "Deployer": "mfv.runner",
+    "ExecutingRun": "mfv.runner",
+    "NBRunner": "mfv.runner",
+    "Runner": "mfv.runner",
 }
 
 __all__ = list(_WHERE)

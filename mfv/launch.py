@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,12 +23,13 @@ from mfv.capture.listing import NESTED_CLONE
 from mfv.capture.secrets import is_secret_name
 from mfv.capture.user import user_at_host
 from mfv.errors import MfvError, StorageError, UnpicklableError
-from mfv.flow.engine import Ending, Engine, Outcome, Output, StoreAgainError
+from mfv.flow.engine import Engine
 from mfv.flow.graph import Graph, read_graph
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.lint import check
 from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
+from mfv.flow.seams import NO_LIMITS, Ending, Limits, Outcome, Output, StoreAgainError
 from mfv.flow.spec import FlowSpec, constants_of
 from mfv.flow.task import Attempt, FlowRun, Saved
 from mfv.flow.workers import TaskServer, flush, receive, send
@@ -96,17 +98,24 @@ def run(
     *,
     opened: Callable[[str], None] = lambda name: None,
     tags: Sequence[str] = (),
-    max_workers: int = 16,
+    limits: Limits = NO_LIMITS,
+    facts: Mapping[str, object] | None = None,
 ) -> Result:
     """Runs a flow and records it in the repository at `folder`, which is made if need be.
 
-    `opened` is told the run's name as soon as it has one. However the flow ends, the run is
+    `opened` is told the run's name as soon as it has one. `facts` are what `current` tells tasks
+    beside what is known here. However the flow ends, the run is
     sealed when this returns; SIGINT, SIGTERM and SIGHUP end it as interrupted, and a second one
     kills what still runs. Raises StorageError where recording itself failed; what was committed
     before is kept, and the run shows as crashed.
     """
-    with Interrupts() as interrupts:
-        return _run(prepared, folder.absolute(), output, interrupts, opened, tags, max_workers)
+    with (
+        Interrupts() as interrupts,
+        tempfile.TemporaryDirectory(prefix="mfv-run-", ignore_cleanup_errors=True) as tempdir,
+    ):
+        more = {"tempdir": tempdir, **(facts or {})}
+        folder = folder.absolute()
+        return _run(prepared, folder, output, interrupts, opened, tags, limits, more)
 
 
 def _run(
@@ -116,7 +125,8 @@ def _run(
     interrupts: Interrupts,
     opened: Callable[[str], None],
     tags: Sequence[str],
-    max_workers: int,
+    limits: Limits,
+    more: Mapping[str, object],
 ) -> Result:
     who = process.read_process()
     attributes = {prepared.parameters[n].attribute: v for n, v in prepared.values.items()}
@@ -125,6 +135,7 @@ def _run(
         "namespace": f"user:{who.user}",
         "tags": frozenset(tags),
         "origin_run_id": None,
+        **more,
     }
     constants = constants_of(prepared.flow)
     flow_run = FlowRun(prepared.flow, prepared.graph, attributes, constants, facts)
@@ -149,7 +160,7 @@ def _run(
                 commits,
                 output,
                 interrupts,
-                max_workers=max_workers,
+                limits=limits,
             ).run()
             if not outcome.sealed:
                 commits.seal(outcome)
@@ -256,7 +267,8 @@ def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> 
     """In the task's process: runs the step, reports, and holds everything until it is durable."""
     # What the step reads through the client, or runs itself, belongs to the same repository.
     os.environ["MFV_DIR"] = os.fspath(folder)
-    attempt = Attempt(run, order, _Store(folder, run.flow.__name__, order))
+    name = run.flow.__name__
+    attempt = Attempt(run, order, _Store(folder, name, order), _handles(folder, name, order))
     succeeded = attempt.run()
     # The step is over. A Ctrl-C that comes now must not cost what it made.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -274,6 +286,35 @@ def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> 
         if answer == b"":
             return 0 if succeeded else 1
         avoid = frozenset(msgspec.msgpack.decode(answer, type=list[bytes]))
+
+
+def _handles(folder: Path, flow: str, order: Order) -> dict[str, Callable[[], object]]:
+    """`current.run` and `current.task`: the client's, which is loaded when they are asked for."""
+    record = Task(
+        flow=flow,
+        run=order.run,
+        step=order.step,
+        id=order.id,
+        status="failed",  # until it is known better
+        started=time.time_ns() // 1000,
+        ended=0,
+        attempt=order.attempt,
+        pid=os.getpid(),
+        parents=tuple(ref.id for ref in order.parents),
+        splits=order.splits,
+    )
+
+    def run() -> object:
+        from mfv.client.running import running_run
+
+        return running_run(folder, record)
+
+    def task() -> object:
+        from mfv.client.running import running_task
+
+        return running_task(folder, record)
+
+    return {"run": run, "task": task}
 
 
 def _opening(

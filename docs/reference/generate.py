@@ -9,12 +9,14 @@ both against what the commands really print.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from mfv import errors
+from mfv.cli import flow
 from mfv.cli.command import Argument, Option, Param, params_of
-from mfv.cli.flow import run_options
+from mfv.cli.flowcli import before
 from mfv.cli.main import COMMANDS, PIPE_CLOSED, load
 
 PAGE = Path(__file__).with_name("cli.md")
@@ -252,42 +254,55 @@ def page() -> str:
 def _command(name: str) -> list[str]:
     function = load(name)
     params = params_of(function)
-    first, *details = inspect.cleandoc(function.__doc__ or "").split("\n\n")
-    parts = [f"## mfv {name}", "", _line(first), "", f"    {usage(name, params)}", ""]
-    examples = ""
-    for paragraph in map(_line, details):
-        if paragraph.startswith("Examples: "):
-            examples = paragraph.removeprefix("Examples: ")
-        else:
-            parts += [paragraph, ""]
+    parts = _page(f"mfv {name}", function, params, level="##")
     parts += _params(params)
-    parts += ["Examples:", "", *(f"    {one}" for one in examples.split(" · ")), ""]
+    parts += _examples(function)
     for when, keys in KEYS.get(name, {}).items():
         rows = {f"`{key}`": text for key, text in keys.items()}
         parts += [f"`--json`: {when}", "", *_table(("key", "holds"), rows)]
     return parts
 
 
+def _page(
+    words: str, function: Callable[..., Any], params: Iterable[Param], *, level: str
+) -> list[str]:
+    """The heading of a command that is called by `words`, its usage and what it says of itself."""
+    first, *details = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    parts = [f"{level} {words}", "", _line(first), "", f"    {usage(words, params)}", ""]
+    for paragraph in map(_line, details):
+        if not paragraph.startswith("Examples: "):
+            parts += [paragraph, ""]
+    return parts
+
+
+def _examples(function: Callable[..., Any]) -> list[str]:
+    paragraphs = map(_line, inspect.cleandoc(function.__doc__ or "").split("\n\n"))
+    found = next(one for one in paragraphs if one.startswith("Examples: "))
+    examples = found.removeprefix("Examples: ").split(" · ")
+    return ["Examples:", "", *(f"    {one}" for one in examples), ""]
+
+
 def _flow() -> list[str]:
-    return [
+    parts = [
         "## python FLOW.py",
         "",
-        "Every flow is a command line of its own.",
+        "Every flow is a command line of its own. Before the command:",
         "",
-        "    python FLOW.py run [OPTIONS]",
-        "    python FLOW.py check",
-        "    python FLOW.py show",
-        "",
-        "`run` runs the flow and records the run, `check` checks its graph, `show` prints its "
-        "steps. Each parameter of the flow is an option of `run`, beside these:",
-        "",
-        *_params(params_of(run_options)),
+        *_params(params_of(before.options)),
     ]
+    for name, entry in flow.COMMANDS.items():
+        params = flow.own_params(name)
+        parts += _page(f"python FLOW.py {name}", flow.load(name), params, level="###")
+        if entry.parameters:
+            parts += ["Each parameter of the flow is an option, beside these:", ""]
+        parts += _params(params)
+        parts += _examples(flow.load(name))
+    return parts
 
 
-def usage(name: str, params: Iterable[Param]) -> str:
-    """The usage line of a command."""
-    pieces = [f"mfv {name} [OPTIONS]"]
+def usage(words: str, params: Iterable[Param]) -> str:
+    """The usage line of a command that is called by `words`."""
+    pieces = [f"{words} [OPTIONS]"]
     for param in params:
         if isinstance(param.marker, Argument):
             shown = param.marker.metavar or param.name.upper()
@@ -300,6 +315,8 @@ def _params(params: Iterable[Param]) -> list[str]:
     for param in params:
         metavar = param.marker.metavar or {int: "N"}.get(param.kind, "TEXT")
         if isinstance(param.marker, Option):
+            if param.marker.hidden:
+                continue
             flags = ", ".join(param.marker.flags)
             shown = flags if param.is_flag else f"{flags} {metavar}"
         else:

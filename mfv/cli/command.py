@@ -16,6 +16,7 @@ class Option(NamedTuple):
     flags: tuple[str, ...]
     help: str
     metavar: str | None = None
+    hidden: bool = False  # from the help
 
 
 class Argument(NamedTuple):
@@ -26,9 +27,9 @@ class Argument(NamedTuple):
     rest: bool = False  # takes every word that is left, options too, as it stands
 
 
-def option(*flags: str, help: str, metavar: str | None = None) -> Option:
+def option(*flags: str, help: str, metavar: str | None = None, hidden: bool = False) -> Option:
     """`Annotated[int, option("-n", "--number", help="…")]`."""
-    return Option(flags, help, metavar)
+    return Option(flags, help, metavar, hidden)
 
 
 def argument(help: str, metavar: str | None = None, *, rest: bool = False) -> Argument:
@@ -55,13 +56,18 @@ class Param(NamedTuple):
         return self.kind is bool and isinstance(self.marker, Option)
 
 
-def params_of(function: Callable[..., Any]) -> list[Param]:
-    """The parameters of a command, in order. Its module must not postpone its annotations."""
+def params_of(function: Callable[..., Any], skip: int = 0) -> list[Param]:
+    """The parameters of a command, in order, but for the first `skip`.
+
+    Its module must not postpone its annotations.
+    """
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     defaults = function.__defaults__ or ()
     first = len(names) - len(defaults)
     found = []
     for place, name in enumerate(names):
+        if place < skip:
+            continue
         annotation = function.__annotations__[name]
         marker = annotation.__metadata__[0]
         kind, many = _kind(annotation.__origin__)
@@ -97,6 +103,38 @@ def parse(params: Sequence[Param], words: Sequence[str]) -> dict[str, Any] | Non
         if param is None or not _take(param, given, equals, value, rest):
             return None
     return _complete(params, given, loose)
+
+
+def parse_before(
+    params: Sequence[Param], words: Sequence[str]
+) -> tuple[dict[str, Any], list[str]] | None:
+    """The value of every option before a command, and the words from the command on.
+
+    `params` are options alone. None where the words are not plainly right.
+    """
+    flags = {flag: p for p in params if isinstance(p.marker, Option) for flag in p.marker.flags}
+    given: dict[str, Any] = {}
+    rest = list(words)
+    while rest and rest[0].startswith("-"):
+        name, equals, value = rest.pop(0).partition("=")
+        param = flags.get(name)
+        if param is None or not _take(param, given, equals, value, rest):
+            return None
+    values = _complete(params, given, [])
+    return None if values is None else (values, rest)
+
+
+def respell(params: Sequence[Param], words: Sequence[str]) -> list[str]:
+    """`words` with the long options as declared where dashes stood for underscores or so."""
+    flags = {flag: flag for p in params if isinstance(p.marker, Option) for flag in p.marker.flags}
+    alike = {flag.replace("_", "-"): flag for flag in flags if flag.startswith("--")}
+    found = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in flags and name.startswith("--"):
+            name = alike.get(name.replace("_", "-"), name)
+        found.append(name + equals + value)
+    return found
 
 
 def _take(param: Param, given: dict[str, Any], equals: str, value: str, rest: list[str]) -> bool:

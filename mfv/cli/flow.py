@@ -1,21 +1,45 @@
-"""The command line of a flow: `python flow.py run --alpha 0.5`."""
+"""The command line of a flow: `python flow.py run --alpha 0.5`.
 
-import os
+The table below says what there is; a command's module is imported when the command is asked for.
+"""
+
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-from mfv.capture.user import user_name
-from mfv.cli.command import Param, option, params_of, parse
-from mfv.cli.main import guarded
-from mfv.cli.place import chosen_folder, display
-from mfv.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError, did_you_mean
-from mfv.flow.parameters import Parameter, collect
+from mfv.cli.command import Param, params_of, parse, parse_before, respell
+from mfv.cli.flowcli import before
+from mfv.cli.flowcli.call import Call, parameter_options, split_values
+from mfv.cli.main import guarded, page_of
+from mfv.errors import UsageError, did_you_mean
 from mfv.flow.spec import FlowSpec
 
-_COMMANDS = ("run", "check", "show")
+
+class Entry(NamedTuple):
+    """A command of every flow."""
+
+    module: str  # in mfv.cli.flowcli
+    help: str
+    parameters: bool = False  # whether it takes the flow's parameters
+
+
+COMMANDS = {
+    "run": Entry("run", "Run the flow and record the run.", parameters=True),
+    "check": Entry("check", "Check the graph."),
+    "show": Entry("show", "Show the steps."),
+    "dump": Entry("dump", "Print the artifacts of a task or a step."),
+    "logs": Entry("logs", "Print what a task or a step printed."),
+    "tag add": Entry("tag_add", "Put tags on a run."),
+    "tag remove": Entry("tag_remove", "Take tags off a run."),
+    "tag replace": Entry("tag_replace", "Take tags off a run and put others on."),
+    "tag list": Entry("tag_list", "List the tags of a run, or of all."),
+    "version": Entry("version", "Print the versions of mfv and of the flow."),
+    "output-raw": Entry("output_raw", "Print the graph as mfv sees it."),
+    "output-dot": Entry("output_dot", "Print the graph for Graphviz."),
+}
+GROUPS = {"tag": "List, add and remove tags."}
 
 
 def main(flow: type[FlowSpec], words: Sequence[str] | None = None) -> NoReturn:
@@ -24,142 +48,84 @@ def main(flow: type[FlowSpec], words: Sequence[str] | None = None) -> NoReturn:
     sys.exit(guarded(lambda: _dispatch(flow, chosen)))
 
 
+def load(name: str) -> Callable[..., int]:
+    """The function of a command; imports its module."""
+    from importlib import import_module
+
+    module = import_module(f"mfv.cli.flowcli.{COMMANDS[name].module}")
+    function: Callable[..., int] = module.command
+    return function
+
+
+def own_params(name: str) -> list[Param]:
+    """The options and arguments of a command, without the flow's parameters."""
+    return params_of(load(name), skip=2 if COMMANDS[name].parameters else 1)
+
+
 def _dispatch(flow: type[FlowSpec], words: list[str]) -> int:
-    parameters = collect(flow)
-    params = [*params_of(run_options), *(_param(parameter) for parameter in parameters.values())]
-    if words[:1] == ["run"]:
-        values = parse(params, words[1:])
-        if values is not None:
-            return _start(flow, parameters, values)
-    elif words == ["check"]:
-        return _check(flow)
-    elif words == ["show"]:
-        return _show(flow)
-    elif words and not words[0].startswith("-") and words[0] not in _COMMANDS:
-        hint = did_you_mean(words[0], _COMMANDS) or f"it has {', '.join(_COMMANDS)}"
-        raise UsageError(f"a flow has no command {words[0]!r}", hint=hint)
-    return _by_typer(flow, parameters, params, words)
+    read = parse_before(params_of(before.options), words)
+    if read is not None:
+        options, rest = read
+        name, rest = _name_of(rest)
+        if name in COMMANDS:
+            params = _params(flow, name)
+            rest = respell(params, rest)
+            words = [*words[: len(words) - len(rest)], *rest]
+            values = parse(params, rest)
+            if values is not None:
+                return _call(flow, options, name, **values)
+        elif name and not name.startswith("-"):
+            raise _unknown(name)
+    return _by_typer(flow, words)
 
 
-def _by_typer(
-    flow: type[FlowSpec], parameters: dict[str, Parameter], params: list[Param], words: list[str]
-) -> int:
+def _name_of(words: list[str]) -> tuple[str, list[str]]:
+    """The command that `words` begin with, be it of two words, and what follows it."""
+    for length in (2, 1):
+        name = " ".join(words[:length])
+        if name in COMMANDS:
+            return name, words[length:]
+    name = words[0] if words else ""
+    return (name if _under(name) == [] else ""), words[1:]
+
+
+def _under(group: str) -> list[str]:
+    """The commands of two words of which `group` is the first."""
+    return [name for name in COMMANDS if name.startswith(f"{group} ")]
+
+
+def _params(flow: type[FlowSpec], name: str) -> list[Param]:
+    own = own_params(name)
+    return [*own, *parameter_options(flow)] if COMMANDS[name].parameters else own
+
+
+def _call(flow: type[FlowSpec], options: dict[str, Any], name: str, **values: Any) -> int:
+    before.say_ignored(options)
+    call = Call(flow, options)
+    given, own = split_values(values)
+    if COMMANDS[name].parameters:
+        return load(name)(call, given, **own)
+    return load(name)(call, **own)
+
+
+def _by_typer(flow: type[FlowSpec], words: list[str]) -> int:
+    """Help, and everything that is not plainly right."""
     from mfv.cli.typed import Declared, application, finish
 
-    def run(**values: Any) -> int:
-        return _start(flow, parameters, values)
-
-    commands = [
-        Declared("run", params, run, "Run the flow and record the run."),
-        Declared("check", [], lambda: _check(flow), "Check the graph."),
-        Declared("show", [], lambda: _show(flow), "Show the steps."),
-    ]
+    options: dict[str, Any] = {}
+    commands = []
+    for name, entry in COMMANDS.items():
+        run, page = partial(_call, flow, options, name), page_of(load(name))
+        group = GROUPS.get(name.partition(" ")[0])
+        commands.append(Declared(name, _params(flow, name), run, page, entry.help, group))
     script = Path(sys.argv[0]).name
-    app = application(script, flow.__doc__ or f"The flow {flow.__name__}.", commands, root=False)
+    about = flow.__doc__ or f"The flow {flow.__name__}."
+    first = Declared("", params_of(before.options), options.update, about)
+    app = application(script, about, commands, before=first)
     return finish(app, words, f"python {script}")
 
 
-def run_options(
-    tag: Annotated[
-        list[str], option("--tag", help="Put this tag on the run; can be given again.")
-    ] = (),  # type: ignore[assignment]
-    max_workers: Annotated[int, option("--max-workers", help="Tasks at a time.")] = 16,
-    run_id_file: Annotated[
-        str | None, option("--run-id-file", help="Write the run's number to this file.")
-    ] = None,
-) -> None:
-    """Declares the options that every flow's `run` has."""
-
-
-def _param(parameter: Parameter) -> Param:
-    """A flow's parameter as an option. Its text is converted with the flow's own rules."""
-    text = parameter.help or ""
-    default = parameter.default
-    if parameter.required:
-        text = f"{text} [required]".strip()
-    elif default is not None and not callable(default) and parameter.show_default:
-        text = f"{text} [default: {default}]".strip()
-    flag = option(f"--{parameter.name}", help=text)
-    return Param(f"parameter {parameter.name}", str, False, False, None, flag)
-
-
-def _start(flow: type[FlowSpec], parameters: dict[str, Parameter], values: dict[str, Any]) -> int:
-    from mfv import launch
-    from mfv.cli.progress import Progress
-    from mfv.repo.tags import check_tag
-
-    begun = time.monotonic()
-    given = {
-        name: values[f"parameter {name}"]
-        for name in parameters
-        if values[f"parameter {name}"] is not None
-    }
-    if values["max_workers"] < 1:
-        raise UsageError("--max-workers must be 1 or more")
-    for tag in values["tag"]:
-        check_tag(tag)
-    number_file = _checked_file(values["run_id_file"])
-    prepared = launch.prepare(flow, given, os.environ, user_name())
-    chosen = chosen_folder()
-    folder = Path(chosen) if chosen else launch.default_folder(prepared.script)
-    progress = Progress()
-
-    def opened(name: str) -> None:
-        if new:
-            progress.note(f"made a repository in {display(folder)}")
-        progress.note(f"run {name} started")
-        if number_file is not None:
-            number_file.write_text(f"{name.rpartition('/')[2]}\n")
-
-    new = not (folder / "format").exists()
-    result = launch.run(
-        prepared,
-        folder,
-        progress,
-        opened=opened,
-        tags=values["tag"],
-        max_workers=values["max_workers"],
-    )
-    progress.close(result, time.monotonic() - begun)
-    if result.outcome.status == "ok":
-        return EXIT_OK
-    return EXIT_INTERRUPTED if result.outcome.status == "interrupted" else EXIT_FAILED
-
-
-def _checked_file(name: str | None) -> Path | None:
-    """The file for the run's number, tried before the run begins."""
-    if name is None:
-        return None
-    try:
-        Path(name).write_text("")
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {name}: {error.strerror}", hint="give --run-id-file a file in a folder"
-        ) from None
-    return Path(name)
-
-
-def _check(flow: type[FlowSpec]) -> int:
-    from mfv.flow.graph import read_graph
-    from mfv.flow.lint import check
-
-    graph = read_graph(flow)
-    check(graph)
-    collect(flow)
-    print(f"{graph.flow} is a valid flow of {len(graph)} steps")
-    return EXIT_OK
-
-
-def _show(flow: type[FlowSpec]) -> int:
-    from mfv.flow.graph import read_graph
-
-    graph = read_graph(flow)
-    if graph.doc:
-        print(f"{graph.doc.strip()}\n")
-    for node in graph:
-        arrow = f" -> {', '.join(node.next)}" if node.next else ""
-        over = f" (foreach {node.foreach})" if node.foreach else ""
-        print(f"{'join ' if node.is_join else ''}{node.name}{arrow}{over}")
-        if node.doc:
-            print(f"    {node.doc.strip().splitlines()[0]}")
-    return EXIT_OK
+def _unknown(word: str) -> UsageError:
+    known = list(dict.fromkeys(name.split()[0] for name in COMMANDS))
+    hint = did_you_mean(word, known) or f"it has {', '.join(known)}"
+    return UsageError(f"a flow has no command {word!r}", hint=hint)

@@ -187,7 +187,7 @@ def _by_typer(words: list[str]) -> int:
     """Help, completion, and everything that is not plainly right."""
     from mfv.cli.typed import application, finish
 
-    return finish(application("mfv", "git for ML runs.", declared(), root=True), words, "mfv")
+    return finish(application("mfv", "git for ML runs.", declared()), words, "mfv")
 
 
 def declared() -> "list[Declared]":
@@ -198,12 +198,12 @@ def declared() -> "list[Declared]":
     found = []
     for name, entry in COMMANDS.items():
         function = load(name)
-        page = _page_of(function)
+        page = page_of(function)
         found.append(Declared(name, params_of(function), function, page, entry.help, entry.group))
     return found
 
 
-def _page_of(function: Callable[..., object]) -> str:
+def page_of(function: Callable[..., object]) -> str:
     """A command's docstring as the text of its help page, each example on a line."""
     found = []
     for paragraph in (function.__doc__ or "").strip().split("\n\n"):

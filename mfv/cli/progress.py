@@ -13,14 +13,16 @@ from mfv.render.text import escape
 from mfv.render.units import count, duration
 
 if TYPE_CHECKING:
-    from mfv.flow.engine import Stream
+    from mfv.flow.seams import Stream
     from mfv.launch import Result
 
 
 class Progress:
     """Prints as the run goes on. A closed or full output never stops the run."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
+        """`quiet`: only what tasks print, and what goes wrong."""
+        self._quiet = quiet
         self._paint = Paint(coloured(sys.stdout))
         self._open = True
 
@@ -29,12 +31,15 @@ class Progress:
         self._task(order, pid, self._paint(shown, "yellow") if stream == "stderr" else shown)
 
     def started(self, order: Order, pid: int) -> None:
+        if self._quiet:
+            return
         self._task(order, pid, self._paint("started", "dim"))
 
     def finished(self, order: Order, pid: int, task: Task) -> None:
         took = duration((task.ended - task.started) / 1e6)
         if task.failure is None:
-            self._task(order, pid, self._paint(f"done in {took}", "green"))
+            if not self._quiet:
+                self._task(order, pid, self._paint(f"done in {took}", "green"))
             return
         what = f"{task.failure.type}: {task.failure.message}".splitlines()
         text = f"failed after {took}: {escape(what[0] if what else '')}"
@@ -42,11 +47,14 @@ class Progress:
 
     def note(self, text: str) -> None:
         """A line about the run as a whole."""
+        if self._quiet:
+            return
         self._print(f"{self._now()} {self._paint(escape(text), 'bold')}")
 
     def close(self, result: "Result", seconds: float) -> None:
         """The last lines: how it went, and what to type next."""
         status = result.outcome.status
+        self._quiet = self._quiet and status == "ok"
         words = {"ok": "done", "failed": "failed", "interrupted": "interrupted"}[status]
         self.note(f"run {result.name} {words} in {duration(seconds)}")
         if result.left_out:

@@ -31,9 +31,12 @@ class Declared(NamedTuple):
     group: str | None = None
 
 
-def application(name: str, help: str, commands: Iterable[Declared], *, root: bool) -> typer.Typer:
-    """A Typer application; with `root` it has the options of `mfv` itself.
+def application(
+    name: str, help: str, commands: Iterable[Declared], *, before: Declared | None = None
+) -> typer.Typer:
+    """A Typer application with the options of `mfv` itself, or those `before` a command instead.
 
+    `before.run` is told their values first. A command whose name has two words stands in a group.
     Called with `standalone_mode=False` it returns what is to be called, with all arguments
     bound; after a help page it returns the exit status instead.
     """
@@ -42,24 +45,27 @@ def application(name: str, help: str, commands: Iterable[Declared], *, root: boo
         help=escape(help),
         context_settings=_SETTINGS,
         rich_markup_mode="rich",
-        add_completion=root,
+        add_completion=before is None,
         pretty_exceptions_enable=False,
     )
-    if root:
-        app.callback()(_root)
-    else:
-        app.callback()(lambda: None)  # one command alone keeps its name
+    app.callback()(_root if before is None else _typed(before, lambda act: act()))
+    groups = {"": app}
     for command in commands:
+        group, _, last = command.name.rpartition(" ")
+        if group not in groups:
+            groups[group] = typer.Typer(context_settings=_SETTINGS, rich_markup_mode="rich")
+            groups[group].callback()(lambda: None)
+            app.add_typer(groups[group], name=group, help=escape(command.group or ""))
         verbatim = any(param.is_rest for param in command.params)
         extra = {"ignore_unknown_options": True, "allow_interspersed_args": False}
-        app.command(
-            command.name,
+        groups[group].command(
+            last,
             cls=_Command,
             help=escape(command.help),
             short_help=escape(command.brief or command.help),
-            rich_help_panel=command.group,
+            rich_help_panel=None if group else command.group,
             context_settings={**_SETTINGS, **(extra if verbatim else {})},
-        )(_typed(command))
+        )(_typed(command, lambda act: act))
     return app
 
 
@@ -118,17 +124,17 @@ def _root(
     """Declares the options before the command; `mfv.cli.main` has acted on them already."""
 
 
-def _typed(command: Declared) -> Callable[..., Any]:
-    """A function with the signature that Typer reads, which binds the command's arguments."""
+def _typed(command: Declared, then: Callable[[Callable[[], Any]], Any]) -> Callable[..., Any]:
+    """A function with the signature that Typer reads; `then` gets the bound command."""
     # A flow's parameters have names that Python would not take as names of its own.
     names = {f"p{place}": param for place, param in enumerate(command.params)}
 
-    def bind(**values: Any) -> Callable[[], Any]:
+    def bind(**values: Any) -> Any:
         given = {
             param.name: list(values[name] or ()) if param.many else values[name]
             for name, param in names.items()
         }
-        return partial(command.run, **given)
+        return then(partial(command.run, **given))
 
     parameters = []
     for name, param in names.items():
@@ -158,5 +164,7 @@ def _typer_marker(param: Param) -> Any:
     if isinstance(marker, Option):
         shown = not (param.is_flag or param.many or param.default in (None, ""))
         metavar = marker.metavar or (None if param.is_flag else _METAVARS.get(param.kind, "TEXT"))
-        return typer.Option(*marker.flags, help=text, metavar=metavar, show_default=shown)
+        return typer.Option(
+            *marker.flags, help=text, metavar=metavar, show_default=shown, hidden=marker.hidden
+        )
     return typer.Argument(help=text, metavar=marker.metavar, show_default=False)

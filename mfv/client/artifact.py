@@ -40,6 +40,11 @@ class DataArtifact(RunPart):
         return self._artifact.size
 
     @property
+    def type(self) -> str:
+        """The dotted name of the value's class, builtins without module."""
+        return self._artifact.type
+
+    @property
     def sha(self) -> str:
         """The id of the value in hex: equal for values stored as equal bytes, in any run."""
         return str(self._artifact.id)

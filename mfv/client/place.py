@@ -30,6 +30,7 @@ class Place:
     lock: ClassVar = threading.RLock()
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         try:
             self.repository = Repository.open(folder, writer=user_at_host())
         except NotFoundError as error:
@@ -57,12 +58,17 @@ def metadata(place: str | os.PathLike[str]) -> str:
     Handles that exist keep theirs. Returns the same as `get_metadata`; raises MetaflowNotFound.
     """
     global _chosen
-    folder = Path(os.fspath(place).removeprefix(_SCHEME)).absolute()
+    folder = local_folder(os.fspath(place))
     if not (folder / "format").exists() and (folder / FOLDER_NAME).is_dir():
         folder = folder / FOLDER_NAME
     Place(folder)  # raises before anything is changed
     _chosen = folder
     return get_metadata()
+
+
+def local_folder(place: str) -> Path:
+    """The folder in what `get_metadata` returns; a path is itself."""
+    return Path(place.removeprefix(_SCHEME)).absolute()
 
 
 def get_metadata() -> str:
@@ -79,8 +85,12 @@ def default_metadata() -> str:
 
 def open_place() -> Place:
     """The repository that is chosen now, opened once as long as it stays the same."""
+    return place_at(_folder())
+
+
+def place_at(folder: Path) -> Place:
+    """The repository at `folder`, the last one opened once as long as it stays the same."""
     global _opened
-    folder = _folder()
     try:
         made = os.stat(folder / "format")
         mark: tuple[object, ...] = (made.st_dev, made.st_ino, made.st_mtime_ns)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from pathlib import Path
 
 from mfv.client.base import RunPart
 from mfv.client.code import MetaflowCode
+from mfv.client.place import place_at
 from mfv.client.rundata import local_time
 from mfv.client.step import Step
 from mfv.client.tags import Tag, change_tags
@@ -127,3 +129,10 @@ class Run(RunPart):
 
     def _look_up(self) -> None:
         _ = self._run_data  # finds the run, or raises
+
+
+def run_at(folder: Path, flow: str, number: str) -> Run:
+    """The run of that number in the repository at `folder`, whatever the namespace."""
+    run = Run.__new__(Run)
+    run._attach(place_at(folder), (flow, number), None, None)
+    return run

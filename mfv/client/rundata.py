@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from mfv.client.errors import MetaflowNotFound
@@ -23,6 +24,17 @@ from mfv.repo.view import RunView
 PARAMETERS = "_parameters"
 SYSTEM_TAGS = ("user", "runtime", "python_version", "mfv_version", "date")
 RUNTIME = "dev"
+_UNRECORDED = b"running"  # in place of the id of a record
+_running: tuple[Path, Task] | None = None
+
+
+def set_running(folder: Path, record: Task) -> None:
+    """Tells of the task that this process runs: it counts as there until it has a record.
+
+    `folder`: its repository. `record`: what is known of the attempt now, with no end.
+    """
+    global _running
+    _running = (folder, record)
 
 
 class _Fold(NamedTuple):
@@ -88,17 +100,34 @@ class RunData:
         """µs since 1970."""
         return self.state.time or self.opening.created
 
+    @property
+    def running(self) -> Task | None:
+        """The attempt of this run that this process itself is; None in any other process."""
+        if _running is None or _running[0] != self.place.folder:
+            return None
+        record = _running[1]
+        return record if (record.flow, record.run) == (self.flow, self.number) else None
+
     def steps(self) -> dict[str, list[int]]:
         """The ids of the finished tasks by step, steps in the order in which they began."""
         with self.place.lock:
-            return self._now().steps
+            found = self._now().steps
+        running = self.running
+        if running is None or running.id in found.get(running.step, ()):
+            return found
+        return {**found, running.step: [*found.get(running.step, ()), running.id]}
 
     def attempts(self, step: str, task: int) -> Sequence[TaskRef]:
         """The finished attempts of one task, oldest first; none if there is no such task."""
         if (step, task) == (PARAMETERS, 0):
             return [TaskRef(PARAMETERS, 0, 0, "ok", self.created, self.created, b"", b"")]
         with self.place.lock:
-            return self._now().attempts.get((step, task), [])
+            found = self._now().attempts.get((step, task), [])
+        running = self.running
+        if found or running is None or (step, task) != (running.step, running.id):
+            return found
+        begun, attempt = running.started, running.attempt
+        return [TaskRef(step, task, attempt, "failed", begun, 0, _UNRECORDED, b"")]
 
     def find_task(self, step: str, task: str, attempt: int | None) -> TaskRef:
         """The newest finished attempt of a task, or the one asked for.
@@ -141,6 +170,8 @@ class RunData:
         """The record of one attempt."""
         if ref.step == PARAMETERS:
             return Task(self.flow, self.number, PARAMETERS, 0, "ok", ref.started, ref.ended)
+        if ref.manifest == _UNRECORDED and self.running is not None:
+            return self.running
         with self.place.lock:
             if ref.manifest not in self._records:
                 self._records[ref.manifest] = self.place.repository.task(ref)

@@ -45,9 +45,10 @@ class Step(RunPart):
 
     @property
     def finished_at(self) -> datetime | None:
-        """When the last of its finished tasks ended, in local time."""
+        """When the last of its tasks ended, in local time; None while this process runs one."""
         data = self._run_data
-        return local_time(max(data.attempts(self.id, id)[-1].ended for id in data.step(self.id)))
+        ends = [data.attempts(self.id, id)[-1].ended for id in data.step(self.id)]
+        return local_time(max(ends)) if all(ends) else None
 
     @property
     def environment_info(self) -> dict[str, Any]:

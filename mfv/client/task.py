@@ -54,6 +54,10 @@ class Task(RunPart):
     def __contains__(self, name: object) -> bool:
         return self._has(DataArtifact, name)
 
+    def all_artifacts(self) -> Iterator[DataArtifact]:
+        """The artifacts, also those with a leading underscore."""
+        return (self._child(DataArtifact, name) for name in self._run_data.artifacts(self._record))
+
     @property
     def data(self) -> MetaflowData:
         """The values of the artifacts as attributes, each loaded when it is asked for."""
@@ -77,8 +81,9 @@ class Task(RunPart):
 
     @property
     def finished_at(self) -> datetime | None:
-        """When the attempt ended, whether it succeeded or not; local time."""
-        return local_time(self._ref.ended)
+        """When the attempt ended, whether it succeeded or not; local time, None while it runs."""
+        ended = self._ref.ended
+        return local_time(ended) if ended else None
 
     @property
     def successful(self) -> bool:
@@ -262,6 +267,9 @@ class Task(RunPart):
             yield "origin-task-id", str(task.id), ref.started
         if task.pid:
             yield "pid", str(task.pid), ref.started
+        if not ref.ended:
+            return  # it is this very process
+        if task.pid:
             yield "exit_code", str(task.exit_code), ref.ended
             yield "signal", str(task.signal), ref.ended
             yield "cpu_seconds", str(task.cpu), ref.ended

@@ -7,105 +7,44 @@ then do the tasks after it start.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import resource
 import selectors
 import signal
-import struct
-import termios
 import time
-from collections import deque
-from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from mfv.flow.gangs import Gangs, Member
 from mfv.flow.graph import Graph
 from mfv.flow.interrupts import Interrupts
-from mfv.flow.order import Order, Report, Transition
+from mfv.flow.order import Order, Transition
 from mfv.flow.plan import Plan
-from mfv.flow.spool import Spool
-from mfv.flow.workers import Channels, Ended, Inbox, Started, TaskServer, send
+from mfv.flow.policy import Policy
+from mfv.flow.queue import Queue
+from mfv.flow.running import Running, ignore
+from mfv.flow.seams import (
+    NO_LIMITS,
+    Clone,
+    Ending,
+    Limits,
+    Origin,
+    Outcome,
+    Output,
+    Recorder,
+    StoreAgainError,
+    Stream,
+)
+from mfv.flow.workers import Ended, Started, TaskServer, send
 from mfv.manifest.artifact import Artifact
-from mfv.manifest.records import Failure, RunStatus, Task, TaskRef
+from mfv.manifest.records import Failure, Task, TaskRef
 
-Stream = Literal["stdout", "stderr"]
-
-_READ = 1 << 16  # bytes a read
 _FDS_A_TASK = 3
 _FDS_ASIDE = 64  # for everything else that the scheduler has open
 _PATIENCE = (3.0, 3.0)  # seconds from SIGINT to SIGTERM, and from there to SIGKILL
-
-
-class Ending(NamedTuple):
-    """One attempt that is over, to be committed."""
-
-    task: Task  # without its logs
-    stdout: bytes | memoryview
-    stderr: bytes | memoryview
-    delivery: bytes
-
-
-class StoreAgainError(Exception):
-    """A commit found that packs were condemned on which these tasks' deliveries rely."""
-
-    def __init__(self, packs_by_task: dict[int, frozenset[bytes]]) -> None:
-        super().__init__(f"{len(packs_by_task)} tasks must store again")
-        self.packs_by_task = packs_by_task
-
-
-class Recorder(Protocol):
-    """Where finished attempts become durable."""
-
-    def commit(
-        self, endings: Sequence[Ending], results: tuple[Artifact, ...] | None = None
-    ) -> list[TaskRef]:
-        """Commits all of them or none; raises StoreAgainError if some must store anew.
-
-        With `results` they are the last of a run that went well, and the same entry seals it.
-        """
-        ...
-
-
-class Output(Protocol):
-    """Where a run is told of while it goes on."""
-
-    def line(self, order: Order, pid: int, stream: Stream, text: bytes) -> None:
-        """One line that a task printed, without its end."""
-        ...
-
-    def started(self, order: Order, pid: int) -> None: ...
-
-    def finished(self, order: Order, pid: int, task: Task) -> None: ...
-
-    def note(self, text: str) -> None: ...
-
-
-class Outcome(NamedTuple):
-    """How a run ended."""
-
-    status: RunStatus
-    results: tuple[Artifact, ...] = ()  # the artifacts of the end task
-    failure: Failure | None = None
-    failed_step: str | None = None
-    sealed: bool = False  # with its last tasks, by one entry
-
-
-class _Running:
-    """One task's process, as the scheduler sees it."""
-
-    def __init__(self, order: Order, channels: Channels) -> None:
-        self.order, self.channels = order, channels
-        self.pid = 0
-        self.inbox = Inbox()
-        self.spools: dict[Stream, Spool] = {"stdout": Spool(), "stderr": Spool()}
-        self.fds: dict[Stream, int] = {"stdout": channels.stdout, "stderr": channels.stderr}
-        self.taken: dict[Stream, int] = {"stdout": 0, "stderr": 0}  # bytes
-        self.report: Report | None = None
-        self.begun = _now()
-        self.ended: Ended | None = None
-        self.committed = False
+# A step that ran out of time is told so from within; one that does not react is killed.
+_GRACE = 5.0  # seconds
 
 
 class Engine:
@@ -120,22 +59,31 @@ class Engine:
         output: Output,
         interrupts: Interrupts,
         *,
-        max_workers: int = 16,
+        policies: Mapping[str, Policy] | None = None,
+        origin: Origin | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         """`interrupts`: entered by the caller, and for as long as it lasts.
 
-        At most `max_workers` tasks run at a time, and fewer where the limit of open files is low.
+        Fewer tasks than `limits` allows run at a time where the limit of open files is low; a gang
+        counts as one. What `origin` has done already is cloned from it.
         """
+        self._limits, max_workers = limits, limits.max_workers
         self._graph, self._flow = graph, graph.flow
         self._plan = Plan(graph, run)
         self._server, self._recorder, self._output = server, recorder, output
         self._interrupts = interrupts
+        self._policies, self._origin = policies or {}, origin
         fds, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        allowed = max_workers if fds < 0 else (fds - _FDS_ASIDE) // _FDS_A_TASK
-        self._max_workers = max(1, min(max_workers, allowed))
-        self._waiting: deque[Order] = deque([self._plan.start()])
-        self._running: dict[int, _Running] = {}
-        self._over: list[_Running] = []  # to be committed
+        self._allowed = max(1, (fds - _FDS_ASIDE) // _FDS_A_TASK) if fds >= 0 else None
+        self._max_workers = min(max_workers, self._allowed or max_workers)
+        self._queue = Queue()
+        self._queue.add([self._plan.start()])
+        self._gangs = Gangs()
+        self._running: dict[int, Running] = {}  # by ticket
+        self._over: list[Running] = []  # to be committed
+        self._clones: list[tuple[Order, Clone]] = []  # the same
+        self._cloned: set[int] = set()  # ids
         self._first_failure: tuple[str | None, Failure] | None = None
         self._results: tuple[Artifact, ...] = ()
         self._sealed = False
@@ -152,15 +100,15 @@ class Engine:
         An interrupt ends the tasks, first gently. A StorageError of the recorder ends all.
         """
         try:
-            while self._running or (self._waiting and not self._stopping):
+            while self._running or (self._queue and not self._stopping):
                 self._turn()
         except BaseException:
             self._server.kill(signal.SIGKILL)
             raise
         finally:
-            self._selector.close()
             for running in self._running.values():
-                self._close(running)
+                running.close(self._selector)
+            self._selector.close()
         if self._sealed:
             return Outcome("ok", self._results, sealed=True)  # whatever was asked for since
         if self._interrupted is not None:
@@ -177,35 +125,86 @@ class Engine:
 
     def _turn(self) -> None:
         self._heed()
-        while self._waiting and len(self._running) < self._max_workers and not self._stopping:
-            self._start(self._waiting.popleft())
-        if self._running:
-            for key, _ in self._selector.select(0 if self._over else self._press()):
+        self._start_all()
+        idle = not (self._over or self._clones or self._stopping)  # a retry waits for its time
+        if self._running or idle:
+            for key, _ in self._selector.select(self._patience()):
                 if callable(key.data):
                     key.data()
                     continue
                 running, stream = key.data
                 # An event before this one may have ended the task and closed its files.
-                if running.order.id in self._running:
+                if running.order.ticket in self._running:
                     if stream is None:
                         self._listen(running)
                     else:
                         self._read(running, stream)
-        if self._over:
+        self._expire()
+        if self._over or self._clones:
             self._commit()
+
+    def _patience(self) -> float | None:
+        """How long the loop may sleep, in seconds; None if nothing but an event matters."""
+        if self._over or self._clones:
+            return 0
+        moments = [running.deadline for running in self._running.values()]
+        if not self._stopping and len(self._running) < self._max_workers:
+            moments.append(self._queue.due())
+        now = time.monotonic()
+        waits = [moment - now for moment in moments if moment is not None]
+        press = self._press()
+        if press is not None:
+            waits.append(press)
+        return max(0.0, min(waits)) if waits else None
 
     def _heed(self) -> None:
         """Does what was asked for by signals."""
         for _ in range(self._interrupts.take()):
             self._interrupt()
 
+    def _start_all(self) -> None:
+        """Starts, or clones, what can run and has room."""
+        while len(self._running) < self._max_workers and not self._stopping:
+            orders = self._queue.take(time.monotonic())
+            if not orders:
+                return
+            clones = self._clones_of(orders)
+            if clones is not None:
+                self._clones += zip(orders, clones, strict=True)
+                continue
+            if self._allowed is not None and len(orders) > self._allowed:
+                message = (
+                    f"it has {len(orders)} parallel tasks, and the limit of open files "
+                    f"(`ulimit -n`) allows {self._allowed}"
+                )
+                self._give_up(orders[0].step, Failure("limit", message, ""))
+                return
+            for order in orders:
+                self._start(order)
+
+    def _clones_of(self, orders: Sequence[Order]) -> list[Clone] | None:
+        """All of them as the origin has them, or None."""
+        if self._origin is None or orders[0].attempt:
+            return None
+        found = []
+        for order in orders:
+            # What comes after something new is new.
+            if not all(ref.id in self._cloned for ref in order.parents):
+                return None
+            clone = self._origin.clone(order)
+            if clone is None:
+                return None
+            found.append(clone)
+        return found
+
     def _start(self, order: Order) -> None:
         try:
-            running = _Running(order, self._server.start(order))
+            channels = self._server.start(order)
+            running = Running(order, channels, self._output.line, self._limits.max_log_size)
         except ConnectionError:
             self._bereave()
             return
-        self._running[order.id] = running
+        self._running[order.ticket] = running
         running.channels.line.setblocking(False)
 
     def _serve(self) -> None:
@@ -215,7 +214,7 @@ class Engine:
             self._bereave()
             return
         for event in events:
-            running = self._running.get(event.task)
+            running = self._running.get(event.ticket)
             if running is None:
                 continue
             if isinstance(event, Started):
@@ -223,32 +222,32 @@ class Engine:
             else:
                 self._bury(running, event)
 
-    def _welcome(self, running: _Running, pid: int) -> None:
+    def _welcome(self, running: Running, pid: int) -> None:
         running.pid = pid
+        timeout = self._policy(running.order.step).timeout
+        if timeout is not None:
+            running.deadline = time.monotonic() + timeout + _GRACE
         self._output.started(running.order, pid)
         # Only now: what it printed is to be shown under its number, and after this line.
-        register = self._selector.register
-        register(running.channels.line, selectors.EVENT_READ, (running, None))
-        for stream, fd in running.fds.items():
-            register(fd, selectors.EVENT_READ, (running, stream))
+        running.watch(self._selector)
 
-    def _bury(self, running: _Running, ended: Ended, failure: Failure | None = None) -> None:
+    def _bury(self, running: Running, ended: Ended, failure: Failure | None = None) -> None:
         """Takes note that a task's process ended; `failure` if it is known why."""
         running.ended = ended
+        running.deadline = None
         if running.committed:
             self._forget(running)
             return
         if running.report is None:
             self._listen(running)  # its last word may be on the line still
         if running.report is None:
-            self._drain(running)
-            running.report = _failed(running, failure or self._cause(ended))
+            running.drain()
+            running.fail(failure or self._cause(ended))
             self._over.append(running)
 
     def _bereave(self) -> None:
         """The server is gone: its tasks go as well, and no more can start."""
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(self._server.control)
+        ignore(self._selector, self._server.control)
         why = "the process that starts tasks was killed (out of memory? see `dmesg`)"
         failure = Failure("killed", why, "")
         if self._first_failure is None:
@@ -257,92 +256,145 @@ class Engine:
             if running.pid and running.ended is None:
                 with contextlib.suppress(OSError):
                     os.killpg(running.pid, signal.SIGKILL)
-            self._bury(running, Ended(running.order.id, 0, signal.SIGKILL), failure)
+            self._bury(running, Ended(running.order.ticket, 0, signal.SIGKILL), failure)
 
-    def _listen(self, running: _Running) -> None:
+    def _listen(self, running: Running) -> None:
         """Takes a task's report."""
-        open_still = running.inbox.fill(running.channels.line)
-        message = running.inbox.take()
-        if message is not None:
-            running.report = msgspec.msgpack.decode(message, type=Report)
-            self._drain(running)
+        reported = running.report is not None
+        if not running.listen():
+            ignore(self._selector, running.channels.line)
+        if running.report is not None and not reported:
+            running.deadline = None
+            running.drain()
             self._over.append(running)
-        if not open_still:
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(running.channels.line)
 
-    def _read(self, running: _Running, stream: Stream) -> bool:
-        """Takes some output; False at its end, or where there is none at the moment."""
+    def _read(self, running: Running, stream: Stream) -> None:
         try:
-            data = os.read(running.fds[stream], _READ)
-        except BlockingIOError:
-            return False
-        if not data:
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(running.fds[stream])
-            return False
-        running.taken[stream] += len(data)
-        for line in running.spools[stream].add(data, _now()):
-            self._output.line(running.order, running.pid, stream, line)
-        return True
+            running.read(stream)
+        except EOFError:
+            ignore(self._selector, running.fds[stream])
 
-    def _drain(self, running: _Running) -> None:
-        """Takes all output that was written before now: a report comes after it."""
-        for stream, fd in running.fds.items():
-            # Not until there is none: a child of the task may go on to print for ever.
-            (there,) = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4))
-            before = running.taken[stream]
-            while running.taken[stream] - before < there and self._read(running, stream):
-                pass
-            rest = running.spools[stream].rest()
-            if rest:
-                self._output.line(running.order, running.pid, stream, rest)
+    def _expire(self) -> None:
+        """Kills the tasks whose time is up and that did not end by themselves."""
+        for running in self._running.values():
+            if running.deadline is not None and running.deadline <= time.monotonic():
+                limit = self._policy(running.order.step).timeout
+                message = f"it ran longer than {limit:g} s, and did not react to being told so"
+                self._kill(running, Failure("timeout", message, ""), signal.SIGKILL)
+
+    def _kill(self, running: Running, why: Failure, number: signal.Signals) -> None:
+        running.doom, running.deadline = why, None
+        self._server.kill(number, running.order.ticket)
 
     def _commit(self) -> None:
         """Makes all that is over durable with one entry, then goes on from there."""
         over, self._over = self._over, []
+        clones, self._clones = self._clones, []
         endings = [self._ending(running) for running in over]
+        endings += [Ending(clone.task) for _, clone in clones]
         results = self._last_results(endings)
         try:
             refs = self._recorder.commit(endings, results)
         except StoreAgainError as error:
+            self._clones = clones + self._clones
             self._ask_again(over, error)
             return
         self._sealed = results is not None
-        for running, ending, ref in zip(over, endings, refs, strict=True):
+        for running, ending, ref in zip(over, endings, refs, strict=False):
             running.committed = True
             with contextlib.suppress(OSError):
                 send(running.channels.line, b"")
             self._output.finished(running.order, running.pid, ending.task)
-            self._go_on(running, ending.task, ref)
+            assert running.report is not None
+            self._go_on(running.order, ending.task, ref, running.report.transition)
             if running.ended is not None:
                 self._forget(running)
+        for (order, clone), ref in zip(clones, refs[len(over) :], strict=True):
+            self._cloned.add(order.id)
+            self._go_on(order, clone.task, ref, clone.transition)
 
     def _last_results(self, endings: Sequence[Ending]) -> tuple[Artifact, ...] | None:
         """What the end task left, if with `endings` the run is over and all went well."""
-        others = sum(not running.committed for running in self._running.values()) - len(endings)
-        if others or self._waiting or self._stopping:
+        new = sum(not ending.is_clone for ending in endings)
+        others = sum(not running.committed for running in self._running.values()) - new
+        if others or self._queue or self._stopping:
             return None
         if any(ending.task.failure is not None for ending in endings):
             return None
         ends = [ending.task for ending in endings if ending.task.step == self._graph.end]
         return ends[0].artifacts if ends else None
 
-    def _go_on(self, running: _Running, task: Task, ref: TaskRef) -> None:
-        assert running.report is not None
-        if task.failure is not None:
-            if self._first_failure is None:
-                self._first_failure = (task.step, task.failure)
-                others = sum(not other.committed for other in self._running.values())
-                if others and self._interrupted is None:
-                    self._output.note(f"waiting for {others} running tasks (Ctrl-C stops them)")
+    def _go_on(self, order: Order, task: Task, ref: TaskRef, transition: Transition) -> None:
+        """Does what follows from a task that is durable."""
+        if order.gang is None:
+            members = [Member(order, ref, transition, task.failure)]
+        else:
+            complete = self._gangs.add(Member(order, ref, transition, task.failure))
+            if task.failure is not None:
+                self._dissolve(order)
+            if complete is None:
+                return
+            members = complete
+        failure = self._gangs.failure(order) or task.failure
+        if failure is not None:
+            self._gangs.forget(order)
+            self._try_again([member.order for member in members], failure)
             return
         if task.step == self._graph.end:
             self._results = task.artifacts
-        transition = running.report.transition
-        self._waiting.extend(self._plan.finished(running.order, ref, transition))
+        for member in members:
+            total, most = member.transition.total, self._limits.max_num_splits
+            if most is not None and total > most:
+                message = (
+                    f"step {task.step!r} splits into {total} tasks, more than the {most} that this "
+                    f"run may: --max-num-splits {total} allows them"
+                )
+                self._output.note(message)
+                self._give_up(task.step, Failure("limit", message, ""))
+                return
+            self._queue.add(self._plan.finished(member.order, member.ref, member.transition))
 
-    def _ask_again(self, over: Sequence[_Running], error: StoreAgainError) -> None:
+    def _dissolve(self, order: Order) -> None:
+        """One of a gang failed: the others, which may wait for it, are ended."""
+        assert order.gang is not None
+        why = Failure("killed", f"task {order.id}, which ran beside it, failed", "")
+        for other in self._running.values():
+            gang = other.order.gang
+            if gang is None or gang.control_task_id != order.gang.control_task_id:
+                continue
+            if other.report is None and other.ended is None and other.doom is None:
+                self._kill(other, why, signal.SIGKILL)
+
+    def _try_again(self, orders: Sequence[Order], failure: Failure) -> None:
+        """Has a task, or a gang, run once more; or gives it up, and the run with it."""
+        step, attempt = orders[0].step, orders[0].attempt + 1
+        policy = self._policy(step)
+        if attempt >= policy.attempts or self._stopping:
+            self._give_up(step, failure)
+            return
+        wait = policy.wait if attempt <= policy.retries else 0.0
+        again = [msgspec.structs.replace(order, attempt=attempt) for order in orders]
+        self._queue.add_later(again, time.monotonic() + wait)
+        who = f"{step}/{orders[0].id}" if len(orders) == 1 else f"{step} ({len(orders)} tasks)"
+        when = f" in {wait:g} s" if wait else ""
+        if attempt <= policy.retries:
+            which = f"attempt {attempt + 1} of {policy.retries + 1}"
+            self._output.note(f"{who} is tried again{when}: {which}")
+        else:
+            self._output.note(f"{who} never came to its end: @catch takes over")
+
+    def _give_up(self, step: str, failure: Failure) -> None:
+        if self._first_failure is not None:
+            return
+        self._first_failure = (step, failure)
+        others = sum(not other.committed for other in self._running.values())
+        if others and self._interrupted is None:
+            self._output.note(f"waiting for {others} running tasks (Ctrl-C stops them)")
+
+    def _policy(self, step: str) -> Policy:
+        return self._policies.get(step) or Policy()
+
+    def _ask_again(self, over: Sequence[Running], error: StoreAgainError) -> None:
         """Has the tasks whose deliveries lean on condemned packs store them anew."""
         for running in over:
             packs = error.packs_by_task.get(running.order.id)
@@ -354,10 +406,10 @@ class Engine:
                 running.report = None  # until it answers, or ends
             except OSError:
                 reason = "its process died while its artifacts had to be stored anew"
-                running.report = _failed(running, Failure("killed", reason, ""))
+                running.fail(Failure("killed", reason, ""))
                 self._over.append(running)
 
-    def _ending(self, running: _Running) -> Ending:
+    def _ending(self, running: Running) -> Ending:
         report, order = running.report, running.order
         assert report is not None
         code = running.ended.code if running.ended else int(report.failure is not None)
@@ -424,25 +476,6 @@ class Engine:
         self._signals_sent += 1
         return self._press()
 
-    def _forget(self, running: _Running) -> None:
-        del self._running[running.order.id]
-        self._close(running)
-
-    def _close(self, running: _Running) -> None:
-        places: list[Any] = [running.channels.line, *running.fds.values()]
-        for place in places:
-            with contextlib.suppress(KeyError, ValueError, RuntimeError):
-                self._selector.unregister(place)
-        for fd in running.fds.values():
-            os.close(fd)
-        running.channels.line.close()
-        for spool in running.spools.values():
-            spool.close()
-
-
-def _failed(running: _Running, failure: Failure) -> Report:
-    return Report("failed", running.begun, _now(), 0.0, 0, Transition(), (), (), (), failure)
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
+    def _forget(self, running: Running) -> None:
+        del self._running[running.order.ticket]
+        running.close(self._selector)

@@ -51,6 +51,11 @@ class Order(msgspec.Struct, frozen=True):
     gang: Gang | None = None
 
     @property
+    def ticket(self) -> int:
+        """Tells one attempt of one task from every other of the run."""
+        return self.id << 8 | self.attempt
+
+    @property
     def splits(self) -> tuple[Split, ...]:
         return tuple(split for frame in self.frames if (split := frame.split) is not None)
 

@@ -8,12 +8,15 @@ from typing import IO
 
 _IN_MEMORY = 1 << 20  # bytes; more goes to an unnamed file
 _SHOWN_LINE = 8192  # bytes; a longer line is shown in pieces, and kept whole
+_TRUNCATED = b"[OUTPUT TRUNCATED]\n"
 
 
 class Spool:
     """Takes bytes as they come, gives lines to show, and keeps the log as it is recorded."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int | None = None) -> None:
+        """`limit`: bytes of output that are kept; what comes after is shown, and not kept."""
+        self._limit, self._size = limit, 0
         self._kept = bytearray()
         self._file: IO[bytes] | None = None
         self._line_begins = True
@@ -22,7 +25,7 @@ class Spool:
     def add(self, data: bytes, now: int) -> list[bytes]:
         """Keeps `data`, which came at `now` (µs); returns the lines that it completes."""
         stamp = b"%016d " % now
-        for line in _lines(data):
+        for line in _lines(self._within_limit(data)):
             if self._line_begins:
                 self._keep(stamp)
             self._keep(line)
@@ -52,6 +55,20 @@ class Spool:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+    def _within_limit(self, data: bytes) -> bytes:
+        """What of `data` is kept, with a last line that says so where something is not."""
+        if self._limit is None:
+            return data
+        room = self._limit - self._size
+        self._size += len(data)
+        if len(data) <= room:
+            return data
+        if room < 0:
+            return b""  # it has been said
+        cut = data[:room]
+        ends = cut.endswith(b"\n") if cut else self._line_begins
+        return cut + (b"" if ends else b"\n") + _TRUNCATED
 
     def _keep(self, data: bytes) -> None:
         self._kept += data

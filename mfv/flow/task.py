@@ -7,15 +7,17 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import NamedTuple, Protocol
 
 from mfv.errors import MfvError
 from mfv.flow.current import current
+from mfv.flow.describe import graph_info
 from mfv.flow.foreach import Places, shown_items
 from mfv.flow.graph import Graph
 from mfv.flow.order import Order, Report, Transition
+from mfv.flow.parameters import collect
 from mfv.flow.spec import (
     FlowSpec,
     FlowStateError,
@@ -74,7 +76,15 @@ class FlowRun(NamedTuple):
 class Attempt:
     """One attempt: `run` it, then `report` as often as the recorder asks."""
 
-    def __init__(self, run: FlowRun, order: Order, store: TaskStore) -> None:
+    def __init__(
+        self,
+        run: FlowRun,
+        order: Order,
+        store: TaskStore,
+        handles: Mapping[str, Callable[[], object]] | None = None,
+    ) -> None:
+        """`handles`: what `current` has beside the facts, made when first asked for."""
+        self._handles = handles or {}
         self._run, self._order, self._store = run, order, store
         self._node = run.graph[order.step]
         self._readonly = {**run.constants, **run.parameters}
@@ -86,7 +96,7 @@ class Attempt:
     def run(self) -> bool:
         """Runs the step; False if it failed, with the traceback printed to stderr."""
         self._started = _now()
-        current._set(**self._facts())
+        current._set({"graph": self._graph_info, **self._handles}, **self._facts())
         try:
             state, arguments = self._prepare()
             self._flow.__dict__.update(self._readonly)
@@ -223,8 +233,11 @@ class Attempt:
             "retry_count": order.attempt,
             "pathspec": f"{name}/{order.run}/{order.step}/{order.id}",
             "parameter_names": list(run.parameters),
-            "graph": run.graph,
         }
+
+    def _graph_info(self) -> dict[str, object]:
+        run = self._run
+        return graph_info(run.graph, collect(run.flow), run.constants)
 
 
 def _describe(error: BaseException) -> Failure:

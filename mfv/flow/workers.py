@@ -34,20 +34,21 @@ Run = Callable[[Order, socket.socket], int]
 class Started(msgspec.Struct, frozen=True, tag="started"):
     """A task's process was forked."""
 
-    task: int
+    ticket: int  # of its order
     pid: int
 
 
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
     """A task's process ended: by itself with `code`, or by `signal` (else 0)."""
 
-    task: int
+    ticket: int  # of its order
     code: int
     signal: int
 
 
 class _Kill(msgspec.Struct, frozen=True, tag="kill"):
     signal: int
+    ticket: int | None  # None: every task, and what they leave behind from now on
 
 
 class _Start(msgspec.Struct, frozen=True, tag="start"):
@@ -120,12 +121,12 @@ class TaskServer:
         os.set_blocking(err_read, False)
         return Channels(out_read, err_read, near)
 
-    def kill(self, number: int) -> None:
-        """Sends a signal to every task and everything that it started.
+    def kill(self, number: int, ticket: int | None = None) -> None:
+        """Sends a signal to one task, or to every task, and everything that it started.
 
-        What a task leaves behind when it ends after this is killed.
+        After one for every task, what a task leaves behind when it ends is killed.
         """
-        data = msgspec.msgpack.encode(_Kill(number))
+        data = msgspec.msgpack.encode(_Kill(number, ticket))
         self.control.setblocking(True)
         with contextlib.suppress(OSError):
             self.control.sendall(_LENGTH.pack(len(data)) + data)
@@ -201,7 +202,7 @@ class _Server:
         """`mask`: the signals that are blocked outside of a fork."""
         self._control, self._run = control, run
         self._mask, self._randomness = mask, randomness
-        self._tasks: dict[int, int] = {}  # pid -> task id
+        self._tasks: dict[int, int] = {}  # pid -> ticket
         self._killing = False
         self._wake_read, self._wake_write = os.pipe()
 
@@ -251,8 +252,8 @@ class _Server:
             return False
         message = msgspec.msgpack.decode(data, type=_Start | _Kill)
         if isinstance(message, _Kill):
-            self._killing = True
-            self._kill(message.signal)
+            self._killing = self._killing or message.ticket is None
+            self._kill(message.signal, message.ticket)
             return True
         order = message.order
         signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
@@ -262,7 +263,7 @@ class _Server:
                 self._become_task(order, fds)
         except OSError as error:  # no memory, or no process left
             os.write(fds[1], f"cannot start a process: {error.strerror}\n".encode())
-            self._tell(Ended(order.id, 1, 0))
+            self._tell(Ended(order.ticket, 1, 0))
             return True
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
@@ -270,8 +271,8 @@ class _Server:
                 os.close(fd)
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
-        self._tasks[pid] = order.id
-        self._tell(Started(order.id, pid))
+        self._tasks[pid] = order.ticket
+        self._tell(Started(order.ticket, pid))
         return True
 
     def _become_task(self, order: Order, fds: list[int]) -> None:
@@ -302,18 +303,20 @@ class _Server:
                 return
             if pid == 0:
                 return
-            task = self._tasks.pop(pid, None)
-            if task is None:
+            ticket = self._tasks.pop(pid, None)
+            if ticket is None:
                 continue
             if self._killing:
                 # Its number is that of its group for as long as anything is left of that.
                 with contextlib.suppress(OSError):
                     os.killpg(pid, signal.SIGKILL)
             died_of = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-            self._tell(Ended(task, 0 if died_of else os.WEXITSTATUS(status), died_of))
+            self._tell(Ended(ticket, 0 if died_of else os.WEXITSTATUS(status), died_of))
 
-    def _kill(self, number: int) -> None:
-        for pid in self._tasks:
+    def _kill(self, number: int, only: int | None = None) -> None:
+        for pid, ticket in self._tasks.items():
+            if only is not None and only != ticket:
+                continue
             with contextlib.suppress(OSError):
                 os.killpg(pid, number)
 

@@ -223,6 +223,11 @@ class Writer:
         self._own.add(chunk.id)
         return True
 
+    def rely(self, object_id: ObjectId) -> None:
+        """Builds on an object that is there; CorruptError if no whole copy of it is."""
+        if not self._known(object_id):
+            raise CorruptError(f"object {object_id} is missing or damaged")
+
     def add_record(self, record_id: ObjectId, data: bytes) -> PackId:
         """Stores the record `data` under its id; returns the pack in which it lies or will lie."""
         if not self._known(record_id):

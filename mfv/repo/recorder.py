@@ -17,6 +17,7 @@ from mfv.odb.writer import Parcel, Writer
 from mfv.repo.entries import OpenRun, PackMade, SealRun, Tasks
 from mfv.repo.names import OPEN, State
 from mfv.repo.publish import Build, add_record, publish
+from mfv.repo.reachable import blobs_of_task
 from mfv.repo.repository import CRASHED, Repository
 from mfv.storage.local import LocalBackend, hold
 
@@ -25,11 +26,14 @@ _INLINE_LOG = 2048  # bytes
 
 
 class Finished(NamedTuple):
-    """One attempt that ended, with all that must be durable before anybody may say so."""
+    """One attempt that ended, with all that must be durable before anybody may say so.
 
-    task: Task  # without its logs
-    stdout: Buffer
-    stderr: Buffer
+    That of a clone (its task has an origin) is durable already, but for the record.
+    """
+
+    task: Task  # without its logs, but for a clone
+    stdout: Buffer = b""
+    stderr: Buffer = b""
     parcel: Parcel | None = None
     receipts: tuple[Receipt, ...] = ()
     relied: frozenset[PackId] = frozenset()
@@ -226,8 +230,13 @@ def _add_tasks(writer: Writer, finished: Sequence[Finished]) -> list[TaskRef]:
     for one in finished:
         if one.parcel is not None:
             writer.add_parcel(one.parcel)
-        stdout, stderr = _log(writer, one.stdout), _log(writer, one.stderr)
-        task = msgspec.structs.replace(one.task, stdout=stdout, stderr=stderr)
+        task = one.task
+        if task.origin is None:
+            stdout, stderr = _log(writer, one.stdout), _log(writer, one.stderr)
+            task = msgspec.structs.replace(task, stdout=stdout, stderr=stderr)
+        else:
+            for blob in blobs_of_task(task):
+                writer.rely(blob)
         task_id, pack = add_record(writer, TaskId, task)
         where = (bytes(task_id), bytes(pack))
         times = (task.started, task.ended)

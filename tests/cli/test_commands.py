@@ -298,7 +298,7 @@ def test_options_before_the_command_are_acted_on_wherever_they_stand(
 def test_mfv_run_is_the_flow_s_own_run(copy: Path) -> None:
     ended = fine(copy, "run", "train.py", "--lr", "0.3", "--tag", "third", "--run-id-file", "id")
     assert "run TrainFlow/3 done" in ended.out
-    assert (copy / "id").read_text() == "3\n"
+    assert (copy / "id").read_text() == "3"
     assert fine(copy, "show", "third", "--json").json["parameters"]["lr"] == 0.3
     assert mfv_command(copy, "run", "break.py").status == 1
 

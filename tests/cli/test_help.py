@@ -107,7 +107,7 @@ def test_a_flow_s_wrong_lines_get_one_clear_error(
 def test_a_flow_s_other_commands_check_and_show_its_graph(tmp_path: Path) -> None:
     (tmp_path / "odd.py").write_text(ODD)
     assert python(tmp_path, "odd.py", "check").out == "OddFlow is a valid flow of 2 steps\n"
-    assert "start -> end" in python(tmp_path, "odd.py", "show").out
+    assert "Step start\n    ?\n    => end\n" in python(tmp_path, "odd.py", "show").out
     value = python(tmp_path, "odd.py", "run", "--needed", "-x", "--learning-rate", "-1")
     assert value.status == 0
     assert mfv_command(tmp_path, "log", "--json").json["parameters"] == {

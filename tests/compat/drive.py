@@ -28,6 +28,8 @@ class Player:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_DROPPED)}
         own = {"HOME": str(self.folder / "home"), "METAFLOW_USER": "ana", "MFV_USER": "ana"}
         path = {"PYTHONPATH": self.path} if self.path else {}
+        # Metaflow starts the further tasks of a num_parallel as `python`.
+        own["PATH"] = os.pathsep.join([os.path.dirname(self.python), kept["PATH"]])
         return {**kept, "PYTHONUTF8": "1", **own, **path, **more}
 
     def call(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:

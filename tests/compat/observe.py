@@ -34,6 +34,9 @@ def canonical(value):
     if isinstance(value, dict):
         inside = ", ".join(f"{k!r}: {canonical(v)}" for k, v in value.items())
         return f"{type(value).__name__}({inside})"
+    if hasattr(value, "stacktrace"):  # what @catch keeps, whose lines are those of the runtime
+        said = value.exception.partition("\n")[0]
+        return f"caught {value.type.rpartition('.')[2]}: {said}"
     text = repr(value)
     return text if len(text) <= 300 else f"{text[:300]}… ({len(text)})"
 
@@ -69,6 +72,11 @@ def known_class(error):
 
 def natural(name):
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", str(name))]
+
+
+def lines_of(task):
+    """What a task printed, without what the runtime says of a timeout."""
+    return [line for line in task.stdout.splitlines() if " timed out after " not in line]
 
 
 def execution_path(task):
@@ -110,7 +118,7 @@ def of_task(task, labels):
         "parents": outcome(lambda: labels.sorted(task.parent_tasks)),
         "children": outcome(lambda: labels.sorted(task.child_tasks)),
         "exception": error and [error.type, error.exception],
-        "stdout": task.stdout.splitlines(),
+        "stdout": lines_of(task),
         "attempt": task.current_attempt,
         "attempts_before": [
             outcome(lambda attempt=attempt: of_attempt(task, attempt))
@@ -126,7 +134,7 @@ def of_attempt(task, attempt):
     return {
         "successful": found.successful,
         "artifacts": artifacts_of(found),
-        "stdout": found.stdout.splitlines(),
+        "stdout": lines_of(found),
     }
 
 

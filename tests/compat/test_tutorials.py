@@ -63,7 +63,9 @@ def both(metaflow_python: str, tmp_path_factory: pytest.TempPathFactory) -> Both
 
 PREFIX = re.compile(r"^\S+ \S+ \[\d+/(\w+)/\d+ \(pid \d+\)\] ?(.*)$")
 # What the runtime itself says of a task.
-OWN = re.compile(r"Task is starting\.|Task finished successfully\.|started|done in \d.*|failed .*")
+OWN = re.compile(
+    r"Task is starting\.|Task finished successfully\.|Foreach yields .*|started|done in \d.*|failed .*"
+)
 
 
 def printed(done: Done) -> dict[str, list[str]]:

@@ -28,7 +28,7 @@ class Catches(FlowSpec):
         self.values = [getattr(one, "value", None) for one in inputs]
         self.next(self.slow)
 
-    @catch(var="late")
+    @catch(var="late", print_exception=False)
     @timeout(seconds=1)
     @step
     def slow(self):

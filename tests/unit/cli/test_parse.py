@@ -18,7 +18,7 @@ VALUES: dict[type, st.SearchStrategy[str]] = {
     int: st.integers(0, 10**6).map(str),
     float: st.floats(0, 1e6).map(repr),
 }
-APP = application("mfv", "git for ML runs.", declared(), root=True)
+APP = application("mfv", "git for ML runs.", declared())
 
 
 def by_typer(name: str, words: list[str]) -> dict[str, Any]:

@@ -8,16 +8,20 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from flowgraphs import graph_of, node
 
 from mfv.errors import StorageError
-from mfv.flow.engine import Ending, Engine, Outcome, StoreAgainError
+from mfv.flow.engine import Engine
 from mfv.flow.graph import Graph
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.order import Order, Report, Transition
+from mfv.flow.policy import Policy
+from mfv.flow.seams import Clone, Ending, Limits, Outcome, StoreAgainError
+from mfv.flow.source import Kind
 from mfv.flow.workers import TaskServer, receive, send
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Failure, Task, TaskRef
@@ -48,7 +52,8 @@ class Recorder:
         self.commits.append([self._kept(ending) for ending in endings])
         return [
             TaskRef(
-                ending.task.step, ending.task.id, 0, ending.task.status, 0, 0, bytes(32), bytes(16)
+                *(ending.task.step, ending.task.id, ending.task.attempt, ending.task.status),
+                *(0, 0, bytes(32), bytes(16)),
             )
             for ending in endings
         ]
@@ -89,6 +94,8 @@ def transition_of(graph: Graph, step: str) -> Transition:
     found = graph[step]
     if found.foreach:
         return Transition(found.next, found.foreach, ITEMS, ("",) * ITEMS)
+    if found.kind is Kind.PARALLEL:
+        return Transition(found.next, total=ITEMS)
     return Transition(found.next)
 
 
@@ -145,7 +152,7 @@ def play(
     recorder: Recorder,
     interrupts: Interrupts,
     watcher: Watcher | None = None,
-    **options: int,
+    **options: Any,
 ) -> Outcome:
     server = TaskServer(run)
     try:
@@ -153,6 +160,23 @@ def play(
         return engine.run()
     finally:
         server.stop()
+
+
+def test_a_foreach_wider_than_allowed_ends_the_run_and_its_step_is_kept(
+    interrupts: Interrupts,
+) -> None:
+    recorder, watcher = Recorder(), Watcher()
+    limits = Limits(max_num_splits=ITEMS - 1)
+    outcome = play(WIDE, reporting(WIDE), recorder, interrupts, watcher, limits=limits)
+    assert (outcome.status, outcome.failed_step) == ("failed", "start")
+    assert outcome.failure is not None
+    assert f"--max-num-splits {ITEMS}" in outcome.failure.message
+    assert [(task.step, task.status) for task in recorder.tasks] == [("start", "ok")]
+
+
+def test_a_foreach_as_wide_as_allowed_runs(interrupts: Interrupts) -> None:
+    limits = Limits(max_num_splits=ITEMS)
+    assert play(WIDE, reporting(WIDE), Recorder(), interrupts, limits=limits).status == "ok"
 
 
 def test_every_task_is_committed_once_and_the_run_is_ok(interrupts: Interrupts) -> None:
@@ -212,7 +236,7 @@ def test_a_task_is_said_to_be_started_before_it_prints_and_done_after_its_commit
 def test_no_more_tasks_run_at_once_than_allowed(interrupts: Interrupts) -> None:
     watcher = Watcher()
     slow = reporting(WIDE, lambda order: time.sleep(0.02))
-    play(WIDE, slow, Recorder(), interrupts, watcher, max_workers=2)
+    play(WIDE, slow, Recorder(), interrupts, watcher, limits=Limits(2))
     running = most = 0
     for what, _, _ in watcher.said:
         running += (what == "started") - (what == "finished")
@@ -233,7 +257,7 @@ def test_after_a_failure_nothing_new_starts_and_what_runs_may_finish(
             time.sleep(0.1)
 
     recorder, watcher = Recorder(), Watcher()
-    outcome = play(WIDE, reporting(WIDE, act), recorder, interrupts, watcher, max_workers=2)
+    outcome = play(WIDE, reporting(WIDE, act), recorder, interrupts, watcher, limits=Limits(2))
     assert (outcome.status, outcome.failed_step) == ("failed", "each")
     assert outcome.failure == Failure("ValueError", "broken", "")
     assert [task.status for task in recorder.tasks] == ["ok", "failed", "ok"]
@@ -360,3 +384,219 @@ def test_a_server_that_is_killed_between_two_tasks_fails_the_run(interrupts: Int
     assert outcome.failure is not None
     assert "the process that starts tasks was killed" in outcome.failure.message
     assert [task.step for task in recorder.tasks] == ["start"]
+
+
+# Attempts
+
+
+def failing_until(attempt: int, step: str = "middle") -> Act:
+    """Lets a step fail in each attempt before `attempt`."""
+
+    def act(order: Order) -> None:
+        if order.step == step and order.attempt < attempt:
+            raise ValueError(f"attempt {order.attempt}")
+
+    return act
+
+
+def attempts_of(recorder: Recorder, step: str) -> list[tuple[int, int, str]]:
+    """Id, attempt and status of every attempt of a step, in the order of the commits."""
+    return [(t.id, t.attempt, t.status) for t in recorder.tasks if t.step == step]
+
+
+def test_a_task_that_fails_is_tried_again_under_its_id(interrupts: Interrupts) -> None:
+    recorder, watcher = Recorder(), Watcher()
+    run = reporting(LINE, failing_until(2))
+    policies = {"middle": Policy(retries=2)}
+    outcome = play(LINE, run, recorder, interrupts, watcher, policies=policies)
+    assert outcome.status == "ok"
+    assert attempts_of(recorder, "middle") == [(2, 0, "failed"), (2, 1, "failed"), (2, 2, "ok")]
+    notes = [text for kind, _, text in watcher.said if kind == "note"]
+    assert notes == [
+        "middle/2 is tried again: attempt 2 of 3",
+        "middle/2 is tried again: attempt 3 of 3",
+    ]
+
+
+def test_after_the_last_attempt_the_run_fails(interrupts: Interrupts) -> None:
+    recorder = Recorder()
+    run = reporting(LINE, failing_until(9))
+    outcome = play(LINE, run, recorder, interrupts, policies={"middle": Policy(retries=1)})
+    assert (outcome.status, outcome.failed_step) == ("failed", "middle")
+    assert outcome.failure == Failure("ValueError", "attempt 1", "")
+    assert attempts_of(recorder, "middle") == [(2, 0, "failed"), (2, 1, "failed")]
+
+
+def test_a_retry_waits_for_its_time_and_others_run_meanwhile(interrupts: Interrupts) -> None:
+    recorder = Recorder()
+
+    def act(order: Order) -> None:
+        if order.step == "each" and order.frames[-1].index == 0 and order.attempt == 0:
+            raise ValueError("once")
+
+    policies = {"each": Policy(retries=1, wait=0.3)}
+    outcome = play(
+        WIDE, reporting(WIDE, act), recorder, interrupts, policies=policies, limits=Limits(1)
+    )
+    assert outcome.status == "ok"
+    each = [task for task in recorder.tasks if task.step == "each"]
+    assert [(task.id, task.attempt) for task in each] == [
+        (2, 0),
+        (3, 0),
+        (4, 0),
+        (5, 0),
+        (6, 0),
+        (2, 1),
+    ]
+    assert each[-1].started - each[0].ended >= 290_000
+
+
+def test_a_task_that_keeps_dying_gets_the_attempts_of_its_fallback(interrupts: Interrupts) -> None:
+    def act(order: Order) -> None:
+        if order.step == "middle" and order.attempt < 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    recorder = Recorder()
+    policies = {"middle": Policy(retries=1, fallbacks=3)}
+    outcome = play(LINE, reporting(LINE, act), recorder, interrupts, policies=policies)
+    assert outcome.status == "ok"
+    assert [status for _, _, status in attempts_of(recorder, "middle")] == [
+        "failed",
+        "failed",
+        "ok",
+    ]
+
+
+def test_a_step_that_does_not_heed_its_time_limit_is_killed(
+    interrupts: Interrupts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mfv.flow.engine._GRACE", 0.1)
+
+    def act(order: Order) -> None:
+        if order.step == "middle":
+            signal.pause()
+
+    recorder = Recorder()
+    policies = {"middle": Policy(timeout=0.1)}
+    outcome = play(LINE, reporting(LINE, act), recorder, interrupts, policies=policies)
+    assert outcome.status == "failed"
+    assert outcome.failure is not None
+    assert outcome.failure.type == "timeout"
+    assert "longer than 0.1 s" in outcome.failure.message
+    assert recorder.ending("middle").task.signal == signal.SIGKILL
+
+
+# Gangs
+
+GANG = graph_of(
+    node("start", "work", parallel=True),
+    node("work", "join"),
+    node("join", "end", join=True),
+    node("end"),
+)
+
+
+def test_a_gang_starts_as_one_whatever_the_number_of_workers(
+    interrupts: Interrupts, tmp_path: Path
+) -> None:
+    def act(order: Order) -> None:
+        if order.gang is None:
+            return
+        (tmp_path / str(order.gang.node_index)).touch()
+        while len(list(tmp_path.iterdir())) < order.gang.num_nodes:
+            time.sleep(0.005)
+
+    recorder = Recorder()
+    assert play(GANG, reporting(GANG, act), recorder, interrupts, limits=Limits(1)).status == "ok"
+    assert recorder.ending("join").task.parents == tuple(range(2, 2 + ITEMS))
+
+
+def test_a_gang_fails_as_one_and_is_tried_again_as_one(interrupts: Interrupts) -> None:
+    def act(order: Order) -> None:
+        if order.gang is None or order.attempt:
+            return
+        if order.gang.node_index == 1:
+            raise ValueError("one of them")
+        signal.pause()  # for ever, were it not ended
+
+    recorder = Recorder()
+    policies = {"work": Policy(retries=1)}
+    outcome = play(GANG, reporting(GANG, act), recorder, interrupts, policies=policies)
+    assert outcome.status == "ok"
+    work = attempts_of(recorder, "work")
+    assert [status for _, attempt, status in work if attempt == 0] == ["failed"] * ITEMS
+    assert [status for _, attempt, status in work if attempt == 1] == ["ok"] * ITEMS
+    reasons = {task.failure.message for task in recorder.tasks if task.failure}
+    assert reasons == {"one of them", "task 3, which ran beside it, failed"}
+
+
+def test_of_a_gang_that_fails_the_run_tells_what_happened_first(interrupts: Interrupts) -> None:
+    def act(order: Order) -> None:
+        if order.gang is not None:
+            if order.gang.node_index == 2:
+                raise ValueError("the first")
+            signal.pause()
+
+    outcome = play(GANG, reporting(GANG, act), Recorder(), interrupts)
+    assert (outcome.status, outcome.failed_step) == ("failed", "work")
+    assert outcome.failure == Failure("ValueError", "the first", "")
+
+
+# Clones
+
+
+class Earlier:
+    """An earlier run that has done some steps."""
+
+    def __init__(self, graph: Graph, done: Callable[[Order], bool]) -> None:
+        self.graph, self.done = graph, done
+
+    def clone(self, order: Order) -> Clone | None:
+        if not self.done(order):
+            return None
+        transition = transition_of(self.graph, order.step)
+        task = Task(
+            flow="F",
+            run=1,
+            step=order.step,
+            id=order.id,
+            status="ok",
+            started=1,
+            ended=2,
+            parents=tuple(ref.id for ref in order.parents),
+            splits=order.splits,
+            origin=(7, order.id),
+        )
+        return Clone(task, transition)
+
+
+def cloned(recorder: Recorder) -> set[tuple[str, int]]:
+    return {(task.step, task.id) for task in recorder.tasks if task.origin is not None}
+
+
+def test_what_an_earlier_run_has_done_is_cloned_and_the_rest_runs(interrupts: Interrupts) -> None:
+    recorder = Recorder()
+    earlier = Earlier(WIDE, lambda order: order.step != "each" or order.frames[-1].index != 2)
+    outcome = play(WIDE, reporting(WIDE), recorder, interrupts, origin=earlier)
+    assert outcome.status == "ok"
+    # The join and the end have a parent that is new, and so are new.
+    assert cloned(recorder) == {("start", 1), ("each", 2), ("each", 3), ("each", 5), ("each", 6)}
+    assert recorder.ending("join").task.parents == (2, 3, 4, 5, 6)
+
+
+def test_a_run_that_was_done_whole_is_cloned_whole_without_a_process(
+    interrupts: Interrupts,
+) -> None:
+    recorder, watcher = Recorder(), Watcher()
+    earlier = Earlier(WIDE, lambda order: True)
+    outcome = play(WIDE, reporting(WIDE), recorder, interrupts, watcher, origin=earlier)
+    assert (outcome.status, outcome.sealed) == ("ok", True)
+    assert len(cloned(recorder)) == ITEMS + 3
+    assert watcher.said == []
+
+
+def test_a_gang_is_cloned_whole_or_runs_whole(interrupts: Interrupts) -> None:
+    recorder = Recorder()
+    earlier = Earlier(GANG, lambda order: order.gang is None or order.gang.node_index != 3)
+    assert play(GANG, reporting(GANG), recorder, interrupts, origin=earlier).status == "ok"
+    assert cloned(recorder) == {("start", 1)}

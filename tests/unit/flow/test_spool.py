@@ -100,3 +100,18 @@ def test_the_content_may_be_asked_for_twice_also_when_more_came_in_between() -> 
         spool.add(b"more\n", MOMENT)
         assert bytes(spool.content()) == first + b"1700000000000000 more\n"
         spool.close()
+
+
+@given(st.lists(st.sampled_from([b"ab", b"\n", b"c\n", b"longer line\n"])), st.integers(0, 40))
+def test_beyond_the_limit_output_is_shown_and_not_kept(pieces: list[bytes], limit: int) -> None:
+    spool = Spool(limit)
+    shown = [line for piece in pieces for line in spool.add(piece, MOMENT)]
+    data = b"".join(pieces)
+    assert shown == data.split(b"\n")[:-1]
+    kept = unstamped(spool.content())
+    if len(data) <= limit:
+        assert kept == data
+    else:
+        cut = data[:limit]
+        end = b"" if not cut or cut.endswith(b"\n") else b"\n"
+        assert kept == cut + end + b"[OUTPUT TRUNCATED]\n"

@@ -366,6 +366,37 @@ def test_whatever_a_step_raises_is_recorded(
 # current
 
 
+def test_outside_of_a_task_the_facts_are_none_and_other_names_an_error() -> None:
+    assert not current.is_running_flow
+    assert (current.run_id, current.task, current.tags) == (None, None, None)
+    assert "run_id" not in current
+    with pytest.raises(AttributeError, match="outside of a running task"):
+        _ = current.project_name
+
+
+def test_decorators_add_facts_to_current_while_a_task_runs() -> None:
+    def body(self: Any) -> None:
+        current._update({"project_name": "demo", "is_production": False})
+        assert current.project_name == "demo"
+        assert current.is_production is False
+        assert current.step_name == "start"
+        self.next(self.fan)
+
+    assert first(body).failure is None
+
+
+def test_what_is_made_for_current_is_made_once_and_only_when_asked_for() -> None:
+    made: list[str] = []
+
+    def make() -> str:
+        made.append("once")
+        return "the run"
+
+    current._set({"run": make}, run_id="1")
+    assert made == []
+    assert (current.run, current.run, made) == ("the run", "the run", ["once"])
+
+
 def test_current_knows_the_task_and_the_run() -> None:
     seen: dict[str, object] = {}
 

@@ -101,9 +101,9 @@ def test_a_task_runs_in_a_process_of_its_own_and_its_exit_code_comes_back(serve:
     channels = server.start(order(3))
     started, ended = events_until_end(server)
     assert isinstance(started, Started)
-    assert started.task == 3
+    assert started.ticket == order(3).ticket
     assert started.pid not in (os.getpid(), server.pid)
-    assert ended == Ended(3, 7, 0)
+    assert ended == Ended(order(3).ticket, 7, 0)
     assert read_all(channels.stdout) == b"in %d start\n" % started.pid
     assert read_all(channels.stderr) == b"to stderr\n"
     close(channels)
@@ -117,7 +117,7 @@ def test_the_signal_that_ended_a_task_comes_back(serve: Serve, number: signal.Si
 
     server = serve(run)
     close(server.start(order()))
-    assert events_until_end(server)[-1] == Ended(1, 0, number)
+    assert events_until_end(server)[-1] == Ended(order(1).ticket, 0, number)
 
 
 def test_an_error_outside_of_any_step_is_told_on_stderr(serve: Serve) -> None:
@@ -126,7 +126,7 @@ def test_an_error_outside_of_any_step_is_told_on_stderr(serve: Serve) -> None:
 
     server = serve(run)
     channels = server.start(order())
-    assert events_until_end(server)[-1] == Ended(1, 1, 0)
+    assert events_until_end(server)[-1] == Ended(order(1).ticket, 1, 0)
     assert b"LookupError: what is this" in read_all(channels.stderr)
     close(channels)
 
@@ -144,7 +144,7 @@ def test_output_is_complete_also_of_children_and_without_a_last_newline(serve: S
     channels = server.start(order())
     data = read_all(channels.stdout)
     assert data == b"".join(b"line %d\n" % n for n in range(5000)) + b"child\nend"
-    assert events_until_end(server)[-1] == Ended(1, 0, 0)
+    assert events_until_end(server)[-1] == Ended(order(1).ticket, 0, 0)
     close(channels)
 
 
@@ -171,7 +171,7 @@ def test_the_line_carries_messages_of_any_size_both_ways(serve: Serve) -> None:
         send(channels.line, message)
         assert receive(channels.line) == message[::-1]
     send(channels.line, b"")
-    assert events_until_end(server)[-1] == Ended(1, 0, 0)
+    assert events_until_end(server)[-1] == Ended(order(1).ticket, 0, 0)
     close(channels)
 
 
@@ -204,7 +204,7 @@ def test_many_tasks_at_once_are_told_apart(serve: Serve) -> None:
     server = serve(run)
     channels = {number: server.start(order(number, f"step{number}")) for number in range(1, 31)}
     events = events_until_end(server, tasks=30)
-    assert {e.task: e.code for e in events if isinstance(e, Ended)} == {
+    assert {e.ticket >> 8: e.code for e in events if isinstance(e, Ended)} == {
         number: number % 5 for number in range(1, 31)
     }
     assert len({event.pid for event in events if isinstance(event, Started)}) == 30
@@ -262,7 +262,7 @@ def test_a_task_gets_sigint_as_a_keyboard_interrupt_and_the_server_lives_on(serv
     first_line(channels.stdout)
     os.kill(server.pid, signal.SIGINT)
     server.kill(signal.SIGINT)
-    assert events_until_end(server)[-1] == Ended(1, 9, 0)
+    assert events_until_end(server)[-1] == Ended(order(1).ticket, 9, 0)
     close(channels)
     close(server.start(order(2)))
 

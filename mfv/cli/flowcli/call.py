@@ -1,0 +1,50 @@
+"""What every command of a flow is told, and the flow's parameters as options."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mfv.cli.command import Param, option
+from mfv.flow.parameters import Parameter, collect
+from mfv.flow.spec import FlowSpec
+
+
+class Call(NamedTuple):
+    """One command line: whose it is, and what stood before the command."""
+
+    flow: type[FlowSpec]
+    before: Mapping[str, Any]  # by the names in `mfv.cli.flowcli.before.options`
+
+    @property
+    def quiet(self) -> bool:
+        """Whether only what was asked for is to be printed."""
+        return bool(self.before["quiet"])
+
+
+_PREFIX = "parameter "  # no option of a command has a space in its name
+
+
+def parameter_options(flow: type[FlowSpec]) -> list[Param]:
+    """The flow's parameters as options. Their text is converted with the flow's own rules."""
+    return [_param(parameter) for parameter in collect(flow).values()]
+
+
+def split_values(values: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """What was read: the texts of the parameters that were given, and the command's own."""
+    given, own = {}, {}
+    for name, value in values.items():
+        if not name.startswith(_PREFIX):
+            own[name] = value
+        elif value is not None:
+            given[name.removeprefix(_PREFIX)] = value
+    return given, own
+
+
+def _param(parameter: Parameter) -> Param:
+    text = parameter.help or ""
+    default = parameter.default
+    if parameter.required:
+        text = f"{text} [required]".strip()
+    elif default is not None and not callable(default) and parameter.show_default:
+        text = f"{text} [default: {default}]".strip()
+    flag = option(f"--{parameter.name}", help=text)
+    return Param(f"{_PREFIX}{parameter.name}", str, False, False, None, flag)

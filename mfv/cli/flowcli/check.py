@@ -1,0 +1,20 @@
+"""`python flow.py check`"""
+
+from mfv.cli.flowcli.call import Call
+from mfv.errors import EXIT_OK
+from mfv.flow.graph import read_graph
+from mfv.flow.lint import check
+from mfv.flow.parameters import collect
+
+
+def command(call: Call) -> int:
+    """Check the graph and the parameters.
+
+    Examples: python flow.py check
+    """
+    graph = read_graph(call.flow)
+    check(graph)
+    collect(call.flow)
+    if not call.quiet:
+        print(f"{graph.flow} is a valid flow of {len(graph)} steps")
+    return EXIT_OK
