@@ -75,8 +75,9 @@ def natural(name):
 
 
 def lines_of(task):
-    """What a task printed, without what the runtime says of a timeout."""
-    return [line for line in task.stdout.splitlines() if " timed out after " not in line]
+    """What a task printed, without what the runtime says of a timeout or an end by force."""
+    said = (" timed out after ", "[KILLED BY ORCHESTRATOR]")
+    return [line for line in task.stdout.splitlines() if not any(one in line for one in said)]
 
 
 def execution_path(task):

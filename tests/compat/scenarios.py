@@ -95,7 +95,8 @@ TABLE: dict[str, Scenario] = {
         ("MENDED=1 run --alpha 2", "MENDED=1 resume middle --origin-run-id {run0}", *look("start")),
     ),
     "fails_foreach": Scenario(
-        "fails_foreach", ("run", "MENDED=1 resume --origin-run-id {run0}", *look("each"))
+        "fails_foreach",
+        ("run --max-workers 1", "MENDED=1 resume --origin-run-id {run0}", *look("each")),
     ),
     "retries": Scenario("retries", ("run", *look("start"))),
     "with_retry": Scenario(
