@@ -20,6 +20,35 @@ if TYPE_CHECKING:
     from mfv.client import metadata as metadata
     from mfv.client import namespace as namespace
     from mfv.flow.current import current as current
+    from mfv.flow.decorators.card import card as card
+    from mfv.flow.decorators.catch import catch as catch
+    from mfv.flow.decorators.environment import environment as environment
+    from mfv.flow.decorators.ignored import batch as batch
+    from mfv.flow.decorators.ignored import conda as conda
+    from mfv.flow.decorators.ignored import conda_base as conda_base
+    from mfv.flow.decorators.ignored import exit_hook as exit_hook
+    from mfv.flow.decorators.ignored import kubernetes as kubernetes
+    from mfv.flow.decorators.ignored import pypi as pypi
+    from mfv.flow.decorators.ignored import pypi_base as pypi_base
+    from mfv.flow.decorators.ignored import schedule as schedule
+    from mfv.flow.decorators.ignored import slurm as slurm
+    from mfv.flow.decorators.ignored import titus as titus
+    from mfv.flow.decorators.ignored import trigger as trigger
+    from mfv.flow.decorators.ignored import trigger_on_finish as trigger_on_finish
+    from mfv.flow.decorators.parallel import parallel as parallel
+    from mfv.flow.decorators.parallel import pytorch_parallel as pytorch_parallel
+    from mfv.flow.decorators.project import project as project
+    from mfv.flow.decorators.resources import resources as resources
+    from mfv.flow.decorators.retry import retry as retry
+    from mfv.flow.decorators.secrets import secrets as secrets
+    from mfv.flow.decorators.timeout import timeout as timeout
+    from mfv.flow.decorators.user.flow import FlowMutator as FlowMutator
+    from mfv.flow.decorators.user.generator import user_step_decorator as user_step_decorator
+    from mfv.flow.decorators.user.mutableflow import MutableFlow as MutableFlow
+    from mfv.flow.decorators.user.mutablestep import MutableStep as MutableStep
+    from mfv.flow.decorators.user.step import USER_SKIP_STEP as USER_SKIP_STEP
+    from mfv.flow.decorators.user.step import StepMutator as StepMutator
+    from mfv.flow.decorators.user.step import UserStepDecorator as UserStepDecorator
     from mfv.flow.parameters import JSONType as JSONType
     from mfv.flow.parameters import Parameter as Parameter
     from mfv.flow.spec import FlowSpec as FlowSpec
@@ -52,6 +81,35 @@ _WHERE = {
     "ExecutingRun": "mfv.runner",
     "NBRunner": "mfv.runner",
     "Runner": "mfv.runner",
+    "retry": "mfv.flow.decorators.retry",
+    "catch": "mfv.flow.decorators.catch",
+    "timeout": "mfv.flow.decorators.timeout",
+    "environment": "mfv.flow.decorators.environment",
+    "resources": "mfv.flow.decorators.resources",
+    "parallel": "mfv.flow.decorators.parallel",
+    "pytorch_parallel": "mfv.flow.decorators.parallel",
+    "secrets": "mfv.flow.decorators.secrets",
+    "card": "mfv.flow.decorators.card",
+    "project": "mfv.flow.decorators.project",
+    "kubernetes": "mfv.flow.decorators.ignored",
+    "batch": "mfv.flow.decorators.ignored",
+    "titus": "mfv.flow.decorators.ignored",
+    "slurm": "mfv.flow.decorators.ignored",
+    "conda": "mfv.flow.decorators.ignored",
+    "pypi": "mfv.flow.decorators.ignored",
+    "conda_base": "mfv.flow.decorators.ignored",
+    "pypi_base": "mfv.flow.decorators.ignored",
+    "schedule": "mfv.flow.decorators.ignored",
+    "trigger": "mfv.flow.decorators.ignored",
+    "trigger_on_finish": "mfv.flow.decorators.ignored",
+    "exit_hook": "mfv.flow.decorators.ignored",
+    "FlowMutator": "mfv.flow.decorators.user.flow",
+    "StepMutator": "mfv.flow.decorators.user.step",
+    "UserStepDecorator": "mfv.flow.decorators.user.step",
+    "USER_SKIP_STEP": "mfv.flow.decorators.user.step",
+    "user_step_decorator": "mfv.flow.decorators.user.generator",
+    "MutableFlow": "mfv.flow.decorators.user.mutableflow",
+    "MutableStep": "mfv.flow.decorators.user.mutablestep",
 }
 
 __all__ = list(_WHERE)

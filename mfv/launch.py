@@ -23,6 +23,8 @@ from mfv.capture.listing import NESTED_CLONE
 from mfv.capture.secrets import is_secret_name
 from mfv.capture.user import user_at_host
 from mfv.errors import MfvError, StorageError, UnpicklableError
+from mfv.flow.decorators.base import Beginning, policy_of
+from mfv.flow.decorators.force import NOTHING_TYPED, Typed, pre_mutate, put_in_force
 from mfv.flow.engine import Engine
 from mfv.flow.graph import Graph, read_graph
 from mfv.flow.interrupts import Interrupts
@@ -58,6 +60,7 @@ class Prepared(NamedTuple):
     script: Path
     parameters: dict[str, Parameter]  # by name
     values: dict[str, object]  # by name
+    beginning: Beginning = Beginning()  # what the flow's decorators add
 
 
 class Result(NamedTuple):
@@ -77,18 +80,28 @@ class _Delivery(msgspec.Struct, frozen=True, array_like=True):
 
 
 def prepare(
-    flow: type[FlowSpec], given: Mapping[str, str], environ: Mapping[str, str], user: str
+    flow: type[FlowSpec],
+    given: Mapping[str, str],
+    environ: Mapping[str, str],
+    user: str,
+    typed: Typed = NOTHING_TYPED,
 ) -> Prepared:
-    """Checks the flow and finds a value for each parameter; raises FlowError, ParameterError."""
+    """Checks the flow and finds a value for each parameter; raises FlowError, ParameterError.
+
+    `typed`: what the command line says of decorators, which are in force from here on.
+    """
     graph = read_graph(flow)
     check(graph)
+    pre_mutate(flow)
+    beginning = put_in_force(flow, graph, user, typed)
     parameters = collect(flow)
 
     def context(parameter: Parameter) -> ParameterContext:
         return ParameterContext(flow.__name__, user, parameter.name, print, "local")
 
     values = resolve(parameters, given, environ, context)
-    return Prepared(flow, graph, Path(inspect.getfile(flow)).absolute(), parameters, values)
+    script = Path(inspect.getfile(flow)).absolute()
+    return Prepared(flow, graph, script, parameters, values, beginning)
 
 
 def run(
@@ -135,6 +148,7 @@ def _run(
         "namespace": f"user:{who.user}",
         "tags": frozenset(tags),
         "origin_run_id": None,
+        **prepared.beginning.facts,
         **more,
     }
     constants = constants_of(prepared.flow)
@@ -148,6 +162,8 @@ def _run(
         )
         try:
             opened(recorder.name)
+            for note in prepared.beginning.notes:
+                output.note(note)
             if tags:
                 state = repository.log.state.find(recorder.flow, recorder.number)
                 assert state is not None
@@ -160,6 +176,7 @@ def _run(
                 commits,
                 output,
                 interrupts,
+                policies={step: policy_of(prepared.flow, step) for step in prepared.graph.nodes},
                 limits=limits,
             ).run()
             if not outcome.sealed:
@@ -270,6 +287,7 @@ def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> 
     name = run.flow.__name__
     attempt = Attempt(run, order, _Store(folder, name, order), _handles(folder, name, order))
     succeeded = attempt.run()
+    send(line, b"")  # the step is over: its time limit does not concern what is stored now
     # The step is over. A Ctrl-C that comes now must not cost what it made.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     avoid: frozenset[bytes] = frozenset()
@@ -358,6 +376,7 @@ def _opening(
         secret=secret,
         folder=printable(_below(shot.root, who.cwd)),
         cloned_from=_cloned_from(shot.root),
+        system_tags=tuple(map(printable, prepared.beginning.tags)),
     )
 
 

@@ -17,7 +17,9 @@ from mfv import errors
 from mfv.cli import flow
 from mfv.cli.command import Argument, Option, Param, params_of
 from mfv.cli.flowcli import before
+from mfv.cli.flowcli.decorating import decorator_params
 from mfv.cli.main import COMMANDS, PIPE_CLOSED, load
+from mfv.flow.spec import FlowSpec
 
 PAGE = Path(__file__).with_name("cli.md")
 
@@ -288,7 +290,7 @@ def _flow() -> list[str]:
         "",
         "Every flow is a command line of its own. Before the command:",
         "",
-        *_params(params_of(before.options)),
+        *_params([*params_of(before.options), *decorator_params(FlowSpec)]),
     ]
     for name, entry in flow.COMMANDS.items():
         params = flow.own_params(name)

@@ -3,6 +3,7 @@
 The table below says what there is; a command's module is imported when the command is asked for.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,8 +13,10 @@ from typing import Any, NamedTuple, NoReturn
 from mfv.cli.command import Param, params_of, parse, parse_before, respell
 from mfv.cli.flowcli import before
 from mfv.cli.flowcli.call import Call, parameter_options, split_values
+from mfv.cli.flowcli.decorating import decorator_params, typed, without_decorators
 from mfv.cli.main import guarded, page_of
 from mfv.errors import UsageError, did_you_mean
+from mfv.flow.decorators.force import pre_mutate
 from mfv.flow.spec import FlowSpec
 
 
@@ -63,7 +66,8 @@ def own_params(name: str) -> list[Param]:
 
 
 def _dispatch(flow: type[FlowSpec], words: list[str]) -> int:
-    read = parse_before(params_of(before.options), words)
+    pre_mutate(flow)  # before anybody asks for its parameters
+    read = parse_before(_before(flow), words)
     if read is not None:
         options, rest = read
         name, rest = _name_of(rest)
@@ -96,13 +100,20 @@ def _under(group: str) -> list[str]:
 
 def _params(flow: type[FlowSpec], name: str) -> list[Param]:
     own = own_params(name)
-    return [*own, *parameter_options(flow)] if COMMANDS[name].parameters else own
+    if not COMMANDS[name].parameters:
+        return own
+    return [*own, *decorator_params(flow), *parameter_options(flow)]
+
+
+def _before(flow: type[FlowSpec]) -> list[Param]:
+    return [*params_of(before.options), *decorator_params(flow)]
 
 
 def _call(flow: type[FlowSpec], options: dict[str, Any], name: str, **values: Any) -> int:
     before.say_ignored(options)
-    call = Call(flow, options)
     given, own = split_values(values)
+    call = Call(flow, options, typed(flow, options, own, os.environ))
+    own = without_decorators(own)
     if COMMANDS[name].parameters:
         return load(name)(call, given, **own)
     return load(name)(call, **own)
@@ -120,7 +131,7 @@ def _by_typer(flow: type[FlowSpec], words: list[str]) -> int:
         commands.append(Declared(name, _params(flow, name), run, page, entry.help, group))
     script = Path(sys.argv[0]).name
     about = flow.__doc__ or f"The flow {flow.__name__}."
-    first = Declared("", params_of(before.options), options.update, about)
+    first = Declared("", _before(flow), options.update, about)
     app = application(script, about, commands, before=first)
     return finish(app, words, f"python {script}")
 

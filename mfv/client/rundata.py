@@ -23,6 +23,7 @@ from mfv.repo.view import RunView
 # The step that Metaflow pretends to have run first: its one task holds parameters and constants.
 PARAMETERS = "_parameters"
 SYSTEM_TAGS = ("user", "runtime", "python_version", "mfv_version", "date")
+DECORATOR_TAGS = ("project", "project_branch")  # kinds that a flow's decorators give
 RUNTIME = "dev"
 _UNRECORDED = b"running"  # in place of the id of a record
 _running: tuple[Path, Task] | None = None
@@ -243,11 +244,15 @@ class RunData:
     def bears(self, tag: str) -> bool:
         """Whether the run bears a tag, the user's or the system's."""
         kind = tag.partition(":")[0]
-        return tag in self.state.tags or (kind in SYSTEM_TAGS and tag == self._system_tag(kind))
+        if tag in self.state.tags or (kind in SYSTEM_TAGS and tag == self._system_tag(kind)):
+            return True
+        # Of many runs that are filtered by a tag of theirs, none has to be opened.
+        return kind in DECORATOR_TAGS and tag in self.opening.system_tags
 
     def system_tags(self) -> frozenset[str]:
         """The tags that say what every run has, and that nobody can change."""
-        return frozenset(self._system_tag(kind) for kind in SYSTEM_TAGS)
+        general = (self._system_tag(kind) for kind in SYSTEM_TAGS)
+        return frozenset((*general, *self.opening.system_tags))
 
     def _system_tag(self, kind: str) -> str:
         # One at a time: a filter by user over many runs need not read their environments.

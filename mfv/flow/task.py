@@ -6,14 +6,15 @@ import contextlib
 import resource
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import NamedTuple, Protocol
 
-from mfv.errors import MfvError
 from mfv.flow.current import current
+from mfv.flow.decorators.base import RunningTask, policy_of
+from mfv.flow.decorators.running import run_decorated
 from mfv.flow.describe import graph_info
+from mfv.flow.failures import describe
 from mfv.flow.foreach import Places, shown_items
 from mfv.flow.graph import Graph
 from mfv.flow.order import Order, Report, Transition
@@ -28,7 +29,6 @@ from mfv.flow.spec import (
 )
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Failure, Task, TaskRef
-from mfv.manifest.text import printable
 
 
 class Saved(NamedTuple):
@@ -101,10 +101,10 @@ class Attempt:
             state, arguments = self._prepare()
             self._flow.__dict__.update(self._readonly)
             self._flow.__dict__["_mfv"] = state
-            getattr(self._flow, self._order.step)(*arguments)
+            run_decorated(self._task(), arguments)
             self._transition = self._leave(state)
         except BaseException as error:  # sys.exit, Ctrl-C, a cancelled asyncio task
-            self._failure = _describe(error)
+            self._failure = describe(error)
             with contextlib.suppress(Exception):  # the step may have closed it
                 print(self._failure.traceback, end="", file=sys.stderr, flush=True)
         self._ended = _now()
@@ -121,7 +121,7 @@ class Attempt:
         try:
             saved = self._store.save(values, avoid)
         except Exception as error:  # a full disk, a value that changes while it is stored
-            self._failure = _describe(error)
+            self._failure = describe(error)
             saved = Saved((), (), b"")
         self._failure = self._failure or self._unforeseen(saved)
         artifacts = {artifact.name: artifact for artifact in saved.artifacts} | inherited
@@ -147,6 +147,10 @@ class Attempt:
             failure=self._failure,
             delivery=saved.delivery,
         )
+
+    def _task(self) -> RunningTask:
+        policy = policy_of(self._run.flow, self._order.step)
+        return RunningTask(self._flow, self._run.graph, self._node, self._order, policy)
 
     def _prepare(self) -> tuple[TaskState, list[Inputs]]:
         tasks = [self._store.task(ref) for ref in self._order.parents]
@@ -198,7 +202,7 @@ class Attempt:
         if reason is None:
             return None
         error = FlowStateError(f"step {self._order.step!r} goes over self.{variable}, but {reason}")
-        return _describe(error)
+        return describe(error)
 
     def _left(self) -> tuple[dict[str, object], list[tuple[str, str]]]:
         """The attributes to be stored, and those that are none of a run's business."""
@@ -231,6 +235,7 @@ class Attempt:
             "step_name": order.step,
             "task_id": str(order.id),
             "retry_count": order.attempt,
+            "is_parallel": False,
             "pathspec": f"{name}/{order.run}/{order.step}/{order.id}",
             "parameter_names": list(run.parameters),
         }
@@ -238,30 +243,6 @@ class Attempt:
     def _graph_info(self) -> dict[str, object]:
         run = self._run
         return graph_info(run.graph, collect(run.flow), run.constants)
-
-
-def _describe(error: BaseException) -> Failure:
-    """The error as recorded, with the traceback from the user's own code on."""
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith("mfv."):
-        frames = frames.tb_next
-    lines = traceback.format_exception(type(error), error, frames or error.__traceback__)
-    kind = type(error)
-    module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
-    return Failure(
-        printable(f"{module}{kind.__qualname__}"),
-        printable(_said(error))[:4096],
-        printable("".join(lines)),
-    )
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, MfvError):
-        return error.message
-    try:
-        return str(error)
-    except Exception:  # the user's own method
-        return "<its text cannot be had>"
 
 
 def _now() -> int:

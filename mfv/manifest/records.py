@@ -104,6 +104,7 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     folder: str = ""  # the working directory below the root of the tree; empty: at it, or outside
     cloned_from: str | None = None  # name of the run whose clone this code is
     resumed_from: int | None = None  # number of the run of this flow that it goes on from
+    system_tags: tuple[str, ...] = ()  # from the flow's decorators: nobody can change them
 
 
 class Split(msgspec.Struct, frozen=True, array_like=True):

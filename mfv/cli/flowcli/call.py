@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mfv.cli.command import Param, option
+from mfv.flow.decorators.force import NOTHING_TYPED, Typed
 from mfv.flow.parameters import Parameter, collect
 from mfv.flow.spec import FlowSpec
 
@@ -13,6 +14,7 @@ class Call(NamedTuple):
 
     flow: type[FlowSpec]
     before: Mapping[str, Any]  # by the names in `mfv.cli.flowcli.before.options`
+    typed: Typed = NOTHING_TYPED  # of decorators, before the command or after it
 
     @property
     def quiet(self) -> bool:

@@ -58,7 +58,7 @@ def command(
     number_file = _checked_file(run_id_file, "--run-id-file")
     runner_file = _checked_file(runner_attribute_file, "--runner-attribute-file")
     facts = {} if namespace is None else {"namespace": _choose(namespace)}
-    prepared = launch.prepare(call.flow, parameters, os.environ, user_name())
+    prepared = launch.prepare(call.flow, parameters, os.environ, user_name(), call.typed)
     chosen = chosen_folder()
     folder = Path(chosen) if chosen else launch.default_folder(prepared.script)
     progress = Progress(quiet=call.quiet)

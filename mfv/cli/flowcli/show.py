@@ -4,13 +4,14 @@ import sys
 
 from mfv.cli.flowcli.call import Call
 from mfv.errors import EXIT_OK
+from mfv.flow.decorators.base import decorators_of
 from mfv.flow.graph import Node, read_graph
 from mfv.flow.source import Kind
 from mfv.render.terminal import Paint, coloured
 
 
 def command(call: Call) -> int:
-    """Show the steps, what they say of themselves, and where they lead.
+    """Show the steps, their decorators, what they say of themselves, and where they lead.
 
     Examples: python flow.py show
     """
@@ -19,6 +20,9 @@ def command(call: Call) -> int:
     blocks = [graph.doc] if graph.doc else []
     for node in graph:
         lines = [f"Step {paint(node.name, 'bold')}"]
+        lines += [
+            f"    {paint(repr(worn), 'cyan')}" for worn in decorators_of(call.flow, node.name)
+        ]
         lines += [f"    {line}".rstrip() for line in (node.doc.strip() or "?").splitlines()]
         lines += [f"    {paint('=>', 'cyan')} {way}" for way in _ways(node)]
         blocks.append("\n".join(lines))

@@ -1,0 +1,1 @@
+"""DECORATORS OF ONE'S OWN: functions around steps, and mutators of steps and flows."""
