@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mfv.client import get_namespace as get_namespace
     from mfv.client import metadata as metadata
     from mfv.client import namespace as namespace
+    from mfv.flow.config import Config as Config
+    from mfv.flow.configvalue import ConfigValue as ConfigValue
     from mfv.flow.current import current as current
     from mfv.flow.decorators.card import card as card
     from mfv.flow.decorators.catch import catch as catch
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from mfv.flow.decorators.user.step import USER_SKIP_STEP as USER_SKIP_STEP
     from mfv.flow.decorators.user.step import StepMutator as StepMutator
     from mfv.flow.decorators.user.step import UserStepDecorator as UserStepDecorator
+    from mfv.flow.delayed import config_expr as config_expr
+    from mfv.flow.includefile import IncludeFile as IncludeFile
     from mfv.flow.parameters import JSONType as JSONType
     from mfv.flow.parameters import Parameter as Parameter
     from mfv.flow.spec import FlowSpec as FlowSpec
@@ -72,6 +76,10 @@ _WHERE = {
     "get_namespace": "mfv.client",
     "metadata": "mfv.client",
     "namespace": "mfv.client",
+    "Config": "mfv.flow.config",
+    "ConfigValue": "mfv.flow.configvalue",
+    "IncludeFile": "mfv.flow.includefile",
+    "config_expr": "mfv.flow.delayed",
     "current": "mfv.flow.current",
     "FlowSpec": "mfv.flow.spec",
     "JSONType": "mfv.flow.parameters",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +18,7 @@ from mfv.capture.environment import Package, lock_text, read_environment
 from mfv.capture.root import CLONE_FOLDER, CLONE_MARKER
 from mfv.errors import ConflictError, StorageError
 from mfv.ids import BlobId
-from mfv.manifest.records import Environment, Tree
+from mfv.manifest.records import Environment, GivenFile, Tree
 from mfv.repo.info import info_of
 from mfv.repo.paths import check_tree
 from mfv.repo.repository import Repository
@@ -24,6 +26,7 @@ from mfv.repo.view import RunView
 
 _LINK = 0o120000
 PARAMETERS, INFO, LOCK, GUIDE = "parameters.json", "INFO.json", "requirements.txt", "REPRODUCE.md"
+INPUTS = "inputs"
 
 
 class Clone(NamedTuple):
@@ -54,17 +57,18 @@ def clone(run: RunView, folder: Path) -> Clone:
     try:
         staging.mkdir(parents=True)
         left_out = _write_files(run.repository, run.tree, paths, staging)
+        inputs = _input_names(run.opening.given)
         result = Clone(
             folder=folder,
             files=len(paths) - len(left_out),
             renamed=_renamed(run.tree, paths),
             links_left_out=left_out,
-            commands=_commands(run, folder),
+            commands=_commands(run, folder, inputs),
             missing=tuple(f"{one.path} ({one.reason})" for one in run.opening.left_out),
             secrets=run.opening.secret,
             environment=_differences(run.environment, read_environment()),
         )
-        _write_inputs(run, result, staging / CLONE_FOLDER)
+        _write_inputs(run, result, inputs, staging / CLONE_FOLDER)
         os.rename(staging, folder)
     except OSError as error:
         raise StorageError(f"cannot write {folder}: {error.strerror or error}") from error
@@ -125,23 +129,49 @@ def _renamed(tree: Tree, paths: list[str]) -> tuple[str, ...]:
     )
 
 
-def _commands(run: RunView, folder: Path) -> tuple[str, ...]:
+def _input_names(files: Sequence[GivenFile]) -> list[str]:
+    """A file name for each file that the run was given: told apart, and safe on any system."""
+    names: list[str] = []
+    for file in files:
+        stem = re.sub(r"[^\w-]", "_", "-".join(file.option), flags=re.ASCII)[:60] or "input"
+        ending = os.path.splitext(file.path)[1]
+        name = stem + (ending if re.fullmatch(r"\.\w{1,8}", ending, re.ASCII) else "")
+        taken = name.lower() in (other.lower() for other in names)
+        names.append(f"{len(names)}-{name}" if taken else name)
+    return names
+
+
+def _commands(run: RunView, folder: Path, inputs: Sequence[str]) -> tuple[str, ...]:
     opening = run.opening
     place = os.path.join(folder, opening.folder) if opening.folder else os.fspath(folder)
     script = os.path.relpath(opening.script, opening.folder or ".")
     words = ["python", script, "run"]
     for name, text in opening.options:
         words += [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]
-    words += [f"--{name}=..." for name in opening.secret]
+    for file, name in zip(opening.given, inputs, strict=True):
+        path = os.path.relpath(os.path.join(CLONE_FOLDER, INPUTS, name), opening.folder or ".")
+        flag, *more = file.option or ("",)
+        words += [f"--{flag}", *more, path]
+    for name in opening.secret:
+        kind, space, config = name.partition(" ")
+        words += [f"--{kind}", config, "..."] if space else [f"--{name}=..."]
     return f"cd {shlex.quote(place)}", shlex.join(words)
 
 
-def _write_inputs(run: RunView, result: Clone, folder: Path) -> None:
+def _write_inputs(run: RunView, result: Clone, inputs: Sequence[str], folder: Path) -> None:
     """What the run was given, beside its code and out of every snapshot's way."""
     folder.mkdir()
+    if inputs:
+        (folder / INPUTS).mkdir()
+    for file, name in zip(run.opening.given, inputs, strict=True):
+        data = run.repository.database.read_blob(BlobId(file.blob))
+        with open(folder / INPUTS / name, "xb") as out:
+            out.write(data)
     origin = run.repository.format.repository.hex()
     marker = {"run": run.name, "id": run.run_id, "origin": origin, "script": run.opening.script}
     parameters = dict(run.opening.options)
+    for file, name in zip(run.opening.given, inputs, strict=True):
+        parameters[" ".join(file.option)] = f"{CLONE_FOLDER}/{INPUTS}/{name}"
     for name, value in (
         (os.path.basename(CLONE_MARKER), marker),
         (PARAMETERS, parameters),

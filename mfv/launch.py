@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import inspect
 import json
@@ -11,43 +12,62 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn, cast
 
 import msgspec
 
 from mfv._version import __version__
 from mfv.capture import environment, git, process, snapshot
 from mfv.capture.listing import NESTED_CLONE
-from mfv.capture.secrets import is_secret_name
+from mfv.capture.secrets import is_secret_name, is_secret_path
 from mfv.capture.user import user_at_host
-from mfv.errors import MfvError, StorageError, UnpicklableError
+from mfv.errors import FlowError, MfvError, StorageError, UnpicklableError
+from mfv.flow.config import (
+    VALUE_OPTION,
+    ConfigOption,
+    ReadConfig,
+    collect_configs,
+    know,
+    read_configs,
+    values_of,
+)
+from mfv.flow.configvalue import ConfigValue
 from mfv.flow.decorators.base import Beginning, policy_of
 from mfv.flow.decorators.force import NOTHING_TYPED, Typed, pre_mutate, put_in_force
 from mfv.flow.engine import Engine
 from mfv.flow.graph import Graph, read_graph
+from mfv.flow.includefile import Included, IncludeFile, include
 from mfv.flow.interrupts import Interrupts
 from mfv.flow.lint import check
 from mfv.flow.order import Order
 from mfv.flow.parameters import Parameter, ParameterContext, as_text, collect, resolve
 from mfv.flow.seams import NO_LIMITS, Ending, Limits, Outcome, Output, StoreAgainError
+from mfv.flow.spawning import Assignment, this_interpreter
 from mfv.flow.spec import FlowSpec, constants_of
+from mfv.flow.spool import SpoolFile
 from mfv.flow.task import Attempt, FlowRun, Saved
-from mfv.flow.workers import TaskServer, flush, receive, send
+from mfv.flow.threads import other_threads
+from mfv.flow.workers import TaskServer, flush, perform, receive, send
 from mfv.ids import PackId
 from mfv.manifest.artifact import SCALAR, Artifact
-from mfv.manifest.records import GraphNode, Opening, Task, TaskRef
+from mfv.manifest.encoding import warm
+from mfv.manifest.records import GivenFile, GraphNode, Opening, Task, TaskRef
 from mfv.manifest.text import printable
 from mfv.odb.writer import Parcel, Writer
 from mfv.repo.artifacts import load, store, store_all
 from mfv.repo.code import git_record, store_environment, store_tree
+from mfv.repo.config import Process
+from mfv.repo.config import read as read_config
 from mfv.repo.entries import PackMade
 from mfv.repo.lineage import Ancestry
 from mfv.repo.log import CondemnedError
-from mfv.repo.recorder import Finished, RunRecorder
+from mfv.repo.recorder import Finished, LongLog, RunRecorder
 from mfv.repo.repository import Repository
+from mfv.serde import pickle5
 from mfv.serde.small import pack, unpack
+from mfv.storage.local import LocalBackend
 
 REDACTED = "<redacted>"
 
@@ -59,8 +79,37 @@ class Prepared(NamedTuple):
     graph: Graph
     script: Path
     parameters: dict[str, Parameter]  # by name
-    values: dict[str, object]  # by name
+    values: dict[str, object]  # by name; of an IncludeFile its path
+    included: Mapping[str, Included] = {}  # by name; the files that were given
+    configs: Mapping[str, ReadConfig] = {}  # by name
     beginning: Beginning = Beginning()  # what the flow's decorators add
+
+    def seen(self) -> dict[str, object]:
+        """What steps see of all inputs, by attribute."""
+        found = {p.attribute: self.values[name] for name, p in self.parameters.items()}
+        for name, file in self.included.items():
+            found[self.parameters[name].attribute] = file.value
+        return found | {c.spec.attribute: c.value for c in self.configs.values()}
+
+    def recorded(self) -> dict[str, object]:
+        """What is recorded of all inputs, by attribute: before any parser, and without a wrap."""
+        found = self.seen() | {c.spec.attribute: c.recorded for c in self.configs.values()}
+        for name, file in self.included.items():
+            found[self.parameters[name].attribute] = file.content
+        return found
+
+    def secret(self) -> tuple[str, ...]:
+        """The options whose value is kept out of the record; of a config, `config NAME`."""
+        found = []
+        for name, parameter in self.parameters.items():
+            path = self.included[name].path if name in self.included else ""
+            if _is_secret(name, parameter.attribute, path):
+                found.append(name)
+        for name, config in self.configs.items():
+            kept = config.recorded
+            if _is_secret(name, config.spec.attribute, config.path) or _open_part(kept) != kept:
+                found.append(f"config {name}")
+        return tuple(found)
 
 
 class Result(NamedTuple):
@@ -71,6 +120,14 @@ class Result(NamedTuple):
     left_out: int  # files that the code snapshot does not hold, secrets among them
 
 
+class _Briefing(msgspec.Struct, frozen=True, array_like=True):
+    """What a new interpreter has to know of the run, beside the flow's script."""
+
+    folder: str
+    flow: str  # the class, as a user sees it
+    values: list[bytes]  # frames of a pickle: attributes, constants, facts
+
+
 class _Delivery(msgspec.Struct, frozen=True, array_like=True):
     """What a task's process did with its objects."""
 
@@ -79,29 +136,55 @@ class _Delivery(msgspec.Struct, frozen=True, array_like=True):
     relied: tuple[bytes, ...]
 
 
+def read_flow_configs(
+    flow: type[FlowSpec], given: Sequence[ConfigOption], environ: Mapping[str, str], user: str
+) -> dict[str, ReadConfig]:
+    """Reads the configs of a flow, by name; from then on `resolve_delayed` knows them.
+
+    Raises FlowError, ParameterError.
+    """
+
+    def context(name: str) -> ParameterContext:
+        return ParameterContext(flow.__name__, user, name, print, "local")
+
+    configs = read_configs(collect_configs(flow), given, environ, context)
+    know(values_of(configs))
+    return configs
+
+
 def prepare(
     flow: type[FlowSpec],
     given: Mapping[str, str],
     environ: Mapping[str, str],
     user: str,
     typed: Typed = NOTHING_TYPED,
+    configs: Mapping[str, ReadConfig] | None = None,
 ) -> Prepared:
-    """Checks the flow and finds a value for each parameter; raises FlowError, ParameterError.
+    """Checks the flow and finds a value for each input; raises FlowError, ParameterError.
 
-    `typed`: what the command line says of decorators, which are in force from here on.
+    `typed`: what the command line says of decorators, which are in force from here on. `configs`:
+    as `read_flow_configs` gave them; read here if they were not.
     """
+    if configs is None:
+        configs = read_flow_configs(flow, (), environ, user)
     graph = read_graph(flow)
     check(graph)
     pre_mutate(flow)
     beginning = put_in_force(flow, graph, user, typed)
     parameters = collect(flow)
+    known = ConfigValue(values_of(configs))
 
     def context(parameter: Parameter) -> ParameterContext:
-        return ParameterContext(flow.__name__, user, parameter.name, print, "local")
+        return ParameterContext(flow.__name__, user, parameter.name, print, "local", known)
 
     values = resolve(parameters, given, environ, context)
+    included = {
+        name: include(parameter, path)
+        for name, parameter in parameters.items()
+        if isinstance(parameter, IncludeFile) and isinstance(path := values[name], str)
+    }
     script = Path(inspect.getfile(flow)).absolute()
-    return Prepared(flow, graph, script, parameters, values, beginning)
+    return Prepared(flow, graph, script, parameters, values, included, configs, beginning)
 
 
 def run(
@@ -113,6 +196,7 @@ def run(
     tags: Sequence[str] = (),
     limits: Limits = NO_LIMITS,
     facts: Mapping[str, object] | None = None,
+    process: Process | None = None,
 ) -> Result:
     """Runs a flow and records it in the repository at `folder`, which is made if need be.
 
@@ -121,6 +205,9 @@ def run(
     sealed when this returns; SIGINT, SIGTERM and SIGHUP end it as interrupted, and a second one
     kills what still runs. Raises StorageError where recording itself failed; what was committed
     before is kept, and the run shows as crashed.
+
+    `process`: whether tasks are forked or get new interpreters; None for what the repository's
+    settings say.
     """
     with (
         Interrupts() as interrupts,
@@ -128,7 +215,8 @@ def run(
     ):
         more = {"tempdir": tempdir, **(facts or {})}
         folder = folder.absolute()
-        return _run(prepared, folder, output, interrupts, opened, tags, limits, more)
+        way = process or read_config(LocalBackend(folder)).process
+        return _run(prepared, folder, output, interrupts, opened, tags, limits, more, way)
 
 
 def _run(
@@ -140,9 +228,9 @@ def _run(
     tags: Sequence[str],
     limits: Limits,
     more: Mapping[str, object],
+    way: Process,
 ) -> Result:
     who = process.read_process()
-    attributes = {prepared.parameters[n].attribute: v for n, v in prepared.values.items()}
     facts = {
         "username": who.user,
         "namespace": f"user:{who.user}",
@@ -152,13 +240,23 @@ def _run(
         **more,
     }
     constants = constants_of(prepared.flow)
-    flow_run = FlowRun(prepared.flow, prepared.graph, attributes, constants, facts)
+    flow_run = FlowRun(prepared.flow, prepared.graph, prepared.seen(), constants, facts)
+    if way == "fork" and (others := other_threads()):
+        output.note(
+            f"the flow has threads ({', '.join(others)}), which its tasks' processes have not; "
+            "if one hangs or crashes, try --process spawn"
+        )
     # Before anything is opened: the tasks' processes are forked from this very moment.
-    server = TaskServer(lambda order, line: _run_task(flow_run, folder, order, line))
+    server = TaskServer(
+        this_interpreter(_briefing(flow_run, folder))
+        if way == "spawn"
+        else lambda order, line: _run_task(flow_run, folder, order, line),
+        _warm,
+    )
     try:
         repository = Repository.create(folder, writer=user_at_host())
         recorder = RunRecorder(
-            repository, lambda writer: _opening(writer, prepared, who, attributes, constants)
+            repository, lambda writer: _opening(writer, prepared, who, constants)
         )
         try:
             opened(recorder.name)
@@ -188,6 +286,48 @@ def _run(
         return Result(recorder.name, outcome, len(left_out))
     finally:
         server.stop()
+
+
+def _briefing(run: FlowRun, folder: Path) -> bytes:
+    constants = {name: value for name, value in run.constants.items() if _pickles(value)}
+    values = (dict(run.parameters), constants, dict(run.facts))
+    frames = pickle5.dump(values, name="the values of the flow's parameters")
+    name = run.flow.__qualname__
+    return msgspec.msgpack.encode(
+        _Briefing(os.fspath(folder), name, [bytes(frame.data) for frame in frames])
+    )
+
+
+def _pickles(value: object) -> bool:
+    try:
+        pickle5.dump(value, name="")
+    except UnpicklableError:
+        return False  # the script makes it again
+    return True
+
+
+def perform_spawned(flow: type[FlowSpec], assigned: Assignment, typed: Typed) -> NoReturn:
+    """Runs the task that this interpreter was started for, and ends the process.
+
+    `typed` as for `prepare`: the command line is the run's own.
+    Raises FlowError if the script came to another flow than where the run was started.
+    """
+    briefing = msgspec.msgpack.decode(assigned.payload, type=_Briefing)
+    if flow.__qualname__ != briefing.flow:
+        raise FlowError(
+            f"the script ran {flow.__qualname__} in a task of a run of {briefing.flow}",
+            hint="with --process spawn each task runs the script anew: let it come to the same "
+            "flow each time",
+        )
+    attributes, constants, facts = cast(
+        "tuple[dict[str, object], ...]", pickle5.load([bytearray(one) for one in briefing.values])
+    )
+    graph = read_graph(flow)
+    put_in_force(flow, graph, str(facts["username"]), typed)
+    constants = {**constants_of(flow), **constants}
+    run = FlowRun(flow, graph, attributes, constants, facts)
+    folder = Path(briefing.folder)
+    perform(lambda order, line: _run_task(run, folder, order, line), assigned.order, assigned.line)
 
 
 class _Commits:
@@ -223,16 +363,20 @@ class _Commits:
 
     def _finished(self, ending: Ending) -> Finished:
         if not ending.delivery:
-            return Finished(ending.task, ending.stdout, ending.stderr)
+            return Finished(ending.task, _log(ending.stdout), _log(ending.stderr))
         delivery = msgspec.msgpack.decode(ending.delivery, type=_Delivery)
         return Finished(
             ending.task,
-            ending.stdout,
-            ending.stderr,
+            _log(ending.stdout),
+            _log(ending.stderr),
             delivery.parcel,
             tuple(made.receipt for made in delivery.receipts),
             frozenset(PackId(pack) for pack in delivery.relied),
         )
+
+
+def _log(text: bytes | SpoolFile) -> bytes | LongLog:
+    return LongLog(text.read_at, text.size, text.lines) if isinstance(text, SpoolFile) else text
 
 
 class _Store:
@@ -278,6 +422,16 @@ def _deliver(writer: Writer) -> _Delivery:
     outcome = writer.flush()
     made = tuple(PackMade.of(receipt) for receipt in outcome.receipts)
     return _Delivery(None, made, tuple(sorted(map(bytes, outcome.relied))))
+
+
+def _warm() -> None:
+    """In the task server: what every task would else load for itself."""
+    import mfv.serde.openfile
+    import mfv.serde.pickle5
+    import mfv.serde.scalar
+    import mfv.serde.summary  # noqa: F401
+
+    warm(Task)
 
 
 def _run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> int:
@@ -339,26 +493,24 @@ def _opening(
     writer: Writer,
     prepared: Prepared,
     who: process.Process,
-    attributes: Mapping[str, object],
     constants: Mapping[str, object],
 ) -> Opening:
-    """Stores the code, the environment and the parameters, and describes the run."""
+    """Stores the code, the environment and the inputs, and describes the run."""
     shot = snapshot.take(prepared.script)
     state = git.read_git(prepared.script.parent)
     tree, left_out = store_tree(writer, shot)
-    secret = tuple(
-        name
-        for name, parameter in prepared.parameters.items()
-        if is_secret_name(name) or is_secret_name(parameter.attribute)
-    )
-    hidden = {prepared.parameters[name].attribute for name in secret}
-    shown = {name: REDACTED if name in hidden else value for name, value in attributes.items()}
+    secret = prepared.secret()
+    recorded = prepared.recorded()
+    for name in secret:
+        attribute, is_whole = _hidden(prepared, name)
+        recorded[attribute] = REDACTED if is_whole else _open_part(recorded[attribute])
+    parameters = {name: store(writer, name, value) for name, value in recorded.items()}
     kept = [_constant(writer, name, value) for name, value in constants.items()]
     return Opening(
         flow=prepared.flow.__name__,
         created=time.time_ns() // 1000,
         script=printable(shot.entry),
-        parameters=tuple(store(writer, name, value) for name, value in shown.items()),
+        parameters=tuple(parameters.values()),
         constants=tuple(artifact for artifact in kept if artifact is not None),
         graph=tuple(_node(prepared.graph, name) for name in prepared.graph.nodes),
         tree=bytes(tree),
@@ -376,16 +528,70 @@ def _opening(
         secret=secret,
         folder=printable(_below(shot.root, who.cwd)),
         cloned_from=_cloned_from(shot.root),
+        given=tuple(_given_files(writer, prepared, parameters, secret)),
         system_tags=tuple(map(printable, prepared.beginning.tags)),
     )
 
 
+def _is_secret(name: str, attribute: str, path: str) -> bool:
+    """Whether an input is likely to be one, by its names or that of the file it is read from."""
+    return is_secret_name(name) or is_secret_name(attribute) or is_secret_path(path)
+
+
+def _hidden(prepared: Prepared, option: str) -> tuple[str, bool]:
+    """Where steps see a secret input, and whether it is secret as a whole."""
+    kind, space, name = option.partition(" ")
+    if not space:
+        return prepared.parameters[kind].attribute, True
+    config = prepared.configs[name]
+    attribute = config.spec.attribute
+    return attribute, _is_secret(name, attribute, config.path)
+
+
+def _open_part(value: object) -> object:
+    """A config without what stands in it under a name that says that it is a secret."""
+    if type(value) is list:
+        return [_open_part(one) for one in value]
+    if type(value) is not dict:
+        return value
+    return {
+        key: REDACTED if isinstance(key, str) and is_secret_name(key) else _open_part(inner)
+        for key, inner in value.items()
+    }
+
+
+def _given_files(
+    writer: Writer, prepared: Prepared, artifacts: Mapping[str, Artifact], secret: Sequence[str]
+) -> Iterator[GivenFile]:
+    """What was read before the run, so that a clone can be given the same."""
+    for name, file in prepared.included.items():
+        parameter = prepared.parameters[name]
+        assert isinstance(parameter, IncludeFile)
+        if name in secret:
+            continue
+        frames = artifacts[parameter.attribute].frames
+        # The artifact of a text is its UTF-8: mostly what the file is, and stored already.
+        is_plain = not parameter.is_text or codecs.lookup(parameter.encoding).name == "utf-8"
+        if frames and is_plain:
+            blob, size = frames[0].blob, frames[0].size
+        else:
+            content = file.content
+            data = content if isinstance(content, bytes) else content.encode(parameter.encoding)
+            blob, size = bytes(writer.add_blob(data)), len(data)
+        yield GivenFile((name,), printable(file.path), blob, size)
+    for name, config in prepared.configs.items():
+        if config.text is not None and f"config {name}" not in secret:
+            data = config.text.encode("utf-8", "backslashreplace")
+            blob = bytes(writer.add_blob(data))
+            yield GivenFile(("config", name), printable(config.path), blob, len(data))
+
+
 def _options(prepared: Prepared, secret: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Each parameter as one would type it, secrets and those without a value left out."""
+    """Each parameter as one would type it; secrets, files and those without a value left out."""
     texts = (
         (name, as_text(prepared.parameters[name], value))
         for name, value in prepared.values.items()
-        if name not in secret
+        if name not in secret and name not in prepared.included
     )
     return tuple((name, printable(text)) for name, text in texts if text is not None)
 
@@ -393,10 +599,13 @@ def _options(prepared: Prepared, secret: Sequence[str]) -> tuple[tuple[str, str]
 def _without_values(argv: Sequence[str], secret: Sequence[str]) -> list[str]:
     """The command line with the values of secret parameters taken out."""
     flags = {f"--{name}" for name in secret}
+    configs = [name.removeprefix("config ") for name in secret if " " in name]
+    apart, glued = [[VALUE_OPTION, n] for n in configs], {f"{VALUE_OPTION}={n}" for n in configs}
     words: list[str] = []
     for word in argv:
         flag, equals, _ = word.partition("=")
-        if words and words[-1] in flags:
+        last = words[-1] if words else ""
+        if last in flags or last in glued or words[-2:] in apart:
             words.append(REDACTED)
         else:
             words.append(f"{flag}={REDACTED}" if equals and flag in flags else word)

@@ -19,6 +19,7 @@ from mfv.cli.command import Argument, Option, Param, params_of
 from mfv.cli.flowcli import before
 from mfv.cli.flowcli.decorating import decorator_params
 from mfv.cli.main import COMMANDS, PIPE_CLOSED, load
+from mfv.flow.config import PATH_OPTION, VALUE_OPTION
 from mfv.flow.spec import FlowSpec
 
 PAGE = Path(__file__).with_name("cli.md")
@@ -291,6 +292,10 @@ def _flow() -> list[str]:
         "Every flow is a command line of its own. Before the command:",
         "",
         *_params([*params_of(before.options), *decorator_params(FlowSpec)]),
+        "",
+        f"The configs of a flow are given with `{PATH_OPTION} NAME PATH` or `{VALUE_OPTION} NAME "
+        "JSON`, before or behind the command.",
+        "",
     ]
     for name, entry in flow.COMMANDS.items():
         params = flow.own_params(name)

@@ -10,13 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from mfv.capture.user import user_name
 from mfv.cli.command import Param, params_of, parse, parse_before, respell
+from mfv.cli.configs import config_params, read_words, without_configs
 from mfv.cli.flowcli import before
-from mfv.cli.flowcli.call import Call, parameter_options, split_values
+from mfv.cli.flowcli.call import Call, is_taken, parameter_options, split_values
 from mfv.cli.flowcli.decorating import decorator_params, typed, without_decorators
 from mfv.cli.main import guarded, page_of
 from mfv.errors import UsageError, did_you_mean
+from mfv.flow.config import ReadConfig
 from mfv.flow.decorators.force import pre_mutate
+from mfv.flow.spawning import assignment, is_task
 from mfv.flow.spec import FlowSpec
 
 
@@ -66,7 +70,8 @@ def own_params(name: str) -> list[Param]:
 
 
 def _dispatch(flow: type[FlowSpec], words: list[str]) -> int:
-    pre_mutate(flow)  # before anybody asks for its parameters
+    configs, words = read_words(flow, words, os.environ, user_name())
+    pre_mutate(flow)  # before anybody asks for its parameters, and once its configs are known
     read = parse_before(_before(flow), words)
     if read is not None:
         options, rest = read
@@ -77,10 +82,10 @@ def _dispatch(flow: type[FlowSpec], words: list[str]) -> int:
             words = [*words[: len(words) - len(rest)], *rest]
             values = parse(params, rest)
             if values is not None:
-                return _call(flow, options, name, **values)
+                return _call(flow, configs, options, name, **values)
         elif name and not name.startswith("-"):
             raise _unknown(name)
-    return _by_typer(flow, words)
+    return _by_typer(flow, configs, words)
 
 
 def _name_of(words: list[str]) -> tuple[str, list[str]]:
@@ -102,31 +107,52 @@ def _params(flow: type[FlowSpec], name: str) -> list[Param]:
     own = own_params(name)
     if not COMMANDS[name].parameters:
         return own
-    return [*own, *decorator_params(flow), *parameter_options(flow)]
+    own = [param for param in own if not is_taken(param, flow)]
+    more = [*decorator_params(flow), *config_params(flow)]
+    return [*own, *more, *parameter_options(flow)]
 
 
 def _before(flow: type[FlowSpec]) -> list[Param]:
     return [*params_of(before.options), *decorator_params(flow)]
 
 
-def _call(flow: type[FlowSpec], options: dict[str, Any], name: str, **values: Any) -> int:
+def _call(
+    flow: type[FlowSpec],
+    configs: dict[str, ReadConfig],
+    options: dict[str, Any],
+    name: str,
+    **values: Any,
+) -> int:
     before.say_ignored(options)
     given, own = split_values(values)
-    call = Call(flow, options, typed(flow, options, own, os.environ))
-    own = without_decorators(own)
+    call = Call(flow, options, typed(flow, options, own, os.environ), configs)
+    own = without_configs(without_decorators(own))
+    if is_task(os.environ):
+        _perform(call, own.get("namespace"))
     if COMMANDS[name].parameters:
         return load(name)(call, given, **own)
     return load(name)(call, **own)
 
 
-def _by_typer(flow: type[FlowSpec], words: list[str]) -> int:
+def _perform(call: Call, namespace: str | None) -> NoReturn:
+    """This is no command line but a task's own interpreter, which has come to its flow."""
+    from mfv import launch
+
+    if namespace is not None:
+        from mfv.client import namespace as choose
+
+        choose(namespace or None)
+    launch.perform_spawned(call.flow, assignment(os.environ), call.typed)
+
+
+def _by_typer(flow: type[FlowSpec], configs: dict[str, ReadConfig], words: list[str]) -> int:
     """Help, and everything that is not plainly right."""
     from mfv.cli.typed import Declared, application, finish
 
     options: dict[str, Any] = {}
     commands = []
     for name, entry in COMMANDS.items():
-        run, page = partial(_call, flow, options, name), page_of(load(name))
+        run, page = partial(_call, flow, configs, options, name), page_of(load(name))
         group = GROUPS.get(name.partition(" ")[0])
         commands.append(Declared(name, _params(flow, name), run, page, entry.help, group))
     script = Path(sys.argv[0]).name

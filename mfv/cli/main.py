@@ -164,7 +164,9 @@ def _act_on_options(words: list[str]) -> list[str]:
         word = words[0]
         if word.startswith("-C") and (len(word) > 2 or len(words) > 1):
             del words[0]
-            _change_folder(word[2:] or words.pop(0))
+            folder = word[2:] or words.pop(0)
+            if not os.environ.get("MFV_TASK"):  # a task is started there
+                _change_folder(folder)
         elif word in ("--no-pager", "--version"):
             settings = settings._replace(pager=settings.pager and word != "--no-pager")
             del words[0]

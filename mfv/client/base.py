@@ -118,6 +118,10 @@ class MetaflowObject(ABC):
         # By name: wherever it is loaded, it means what that repository has under the name.
         return _again, (type(self), self._path, self._attempt, self._namespace)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        """What a shell offers after `self["`."""
+        return []
+
     @property
     def _identity(self) -> tuple[object, ...]:
         return (type(self), self._path, self._attempt, self._place.repository.format.repository)

@@ -27,6 +27,9 @@ class Flow(MetaflowObject):
         """The run of that number; KeyError, or MetaflowNamespaceMismatch."""
         return self._item(Run, run_id)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return [run.id for run in self]
+
     def __contains__(self, run_id: object) -> bool:
         return self._has(Run, run_id)
 

@@ -35,6 +35,9 @@ class Run(RunPart):
         """The step of that name; KeyError, also for one of which no task has finished."""
         return self._item(Step, name)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return [step.id for step in self]
+
     def __contains__(self, name: object) -> bool:
         return self._has(Step, name)
 
@@ -91,11 +94,12 @@ class Run(RunPart):
 
     @property
     def origin_pathspec(self) -> str | None:
-        data = self._run_data
-        for step, ids in data.steps().items():
-            # What a resumed run takes over it takes from the beginning on.
-            origin = data.origin(data.record(data.attempts(step, ids[0])[-1]))
-            return None if origin is None else "/".join(origin.split("/")[:2])
+        origin = self._run_data.opening.resumed_from
+        return None if origin is None else f"{self._path[0]}/{origin}"
+
+    @property
+    def trigger(self) -> None:
+        """The events that started the run: None, for people and programs start runs here."""
         return None
 
     def add_tag(self, tag: Tag | Iterable[Tag]) -> None:

@@ -25,6 +25,7 @@ PARAMETERS = "_parameters"
 SYSTEM_TAGS = ("user", "runtime", "python_version", "mfv_version", "date")
 DECORATOR_TAGS = ("project", "project_branch")  # kinds that a flow's decorators give
 RUNTIME = "dev"
+PARALLEL = "num_parallel"  # the variable of a split into tasks that run at the same time
 _UNRECORDED = b"running"  # in place of the id of a record
 _running: tuple[Path, Task] | None = None
 
@@ -203,8 +204,10 @@ class RunData:
 
     def origin(self, task: Task) -> str | None:
         """The pathspec of the task that a resumed run took this one from by reference."""
-        same = (task.flow, task.run) == (self.flow, self.number)
-        return None if same else task.pathspec
+        if task.origin is None:
+            return None
+        run, id = task.origin
+        return f"{self.flow}/{run}/{task.step}/{id}"
 
     def load(self, artifact: Artifact) -> object:
         """The value of an artifact, every byte verified. Unpickles."""

@@ -26,6 +26,9 @@ class Step(RunPart):
         """The task of that id; KeyError."""
         return self._item(Task, task_id)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return [task.id for task in self]
+
     def __contains__(self, task_id: object) -> bool:
         return self._has(Task, task_id)
 
@@ -37,6 +40,15 @@ class Step(RunPart):
     def tasks(self, *tags: str) -> Iterator[Task]:
         """The finished tasks, newest first; none if the run does not bear all of `tags`."""
         return (task for task in self if task._bears_all(tags))
+
+    @property
+    def control_task(self) -> Task | None:
+        """The first of the parallel tasks of a `num_parallel`; None for any other step."""
+        return next(self.control_tasks(), None)
+
+    def control_tasks(self, *tags: str) -> Iterator[Task]:
+        """The first task of each group of parallel tasks, newest first; none without `tags`."""
+        return (task for task in self.tasks(*tags) if task._is_control)
 
     @property
     def created_at(self) -> datetime:
@@ -69,8 +81,11 @@ class Step(RunPart):
     def origin_pathspec(self) -> str | None:
         if self.id == PARAMETERS:
             return None
-        origin = self.task.origin_pathspec
-        return None if origin is None else origin.rpartition("/")[0]
+        for task in self:  # some of a foreach may have been taken over, and others run again
+            origin = task.origin_pathspec
+            if origin is not None:
+                return origin.rpartition("/")[0]
+        return None
 
     def _look_up(self) -> None:
         self._run_data.step(self.id)

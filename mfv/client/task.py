@@ -11,7 +11,7 @@ from mfv.client.artifact import DataArtifact
 from mfv.client.base import RunPart
 from mfv.client.code import MetaflowCode, environment_info
 from mfv.client.errors import MetaflowNotFound, TaskError
-from mfv.client.rundata import RUNTIME, as_number, local_time
+from mfv.client.rundata import PARALLEL, RUNTIME, as_number, local_time
 from mfv.client.values import MetaflowData
 from mfv.errors import UsageError
 from mfv.manifest import records
@@ -50,6 +50,9 @@ class Task(RunPart):
     def __getitem__(self, name: str) -> DataArtifact:
         """The artifact of that name, also one with a leading underscore; KeyError."""
         return self._item(DataArtifact, name)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [artifact.id for artifact in self]
 
     def __contains__(self, name: object) -> bool:
         return self._has(DataArtifact, name)
@@ -219,6 +222,12 @@ class Task(RunPart):
     def _record(self) -> records.Task:
         return self._run_data.record(self._ref)
 
+    @property
+    def _is_control(self) -> bool:
+        """Whether it is the first of tasks that run at the same time."""
+        splits = self._record.splits
+        return bool(splits) and (splits[-1].variable, splits[-1].index) == (PARALLEL, 0)
+
     def _look_up(self) -> None:
         if self._attempt is not None:
             try:
@@ -261,10 +270,13 @@ class Task(RunPart):
             into = {node.name: node.next[0] for node in opening.graph if node.next}
             path = ",".join(f"{into[split.step]}:{split.index}" for split in task.splits)
             yield "foreach-execution-path", path, ref.started
+        if self._is_control:
+            yield "internal_task_type", "control_task", ref.started
         origin = self._run_data.origin(task)
         if origin is not None:
-            yield "origin-run-id", str(task.run), ref.started
-            yield "origin-task-id", str(task.id), ref.started
+            _, run, _, id = origin.split("/")
+            yield "origin-run-id", run, ref.started
+            yield "origin-task-id", id, ref.started
         if task.pid:
             yield "pid", str(task.pid), ref.started
         if not ref.ended:

@@ -19,6 +19,7 @@ import msgspec
 from mfv.flow.gangs import Gangs, Member
 from mfv.flow.graph import Graph
 from mfv.flow.interrupts import Interrupts
+from mfv.flow.memory import OutOfMemory
 from mfv.flow.order import Order, Transition
 from mfv.flow.plan import Plan
 from mfv.flow.policy import Policy
@@ -42,7 +43,11 @@ from mfv.manifest.records import Failure, Task, TaskRef
 
 _FDS_A_TASK = 3
 _FDS_ASIDE = 64  # for everything else that the scheduler has open
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
 _PATIENCE = (3.0, 3.0)  # seconds from SIGINT to SIGTERM, and from there to SIGKILL
+# An entry of the log costs some fsyncs, whatever it holds: for so long after a task ended the
+# scheduler waits for others that are about to.
+_GATHERING = 0.005  # seconds
 # A step that ran out of time is told so from within; one that does not react is killed.
 _GRACE = 5.0  # seconds
 
@@ -73,6 +78,7 @@ class Engine:
         self._plan = Plan(graph, run)
         self._server, self._recorder, self._output = server, recorder, output
         self._interrupts = interrupts
+        self._out_of_memory = OutOfMemory()
         self._policies, self._origin = policies or {}, origin
         fds, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._allowed = max(1, (fds - _FDS_ASIDE) // _FDS_A_TASK) if fds >= 0 else None
@@ -82,6 +88,7 @@ class Engine:
         self._gangs = Gangs()
         self._running: dict[int, Running] = {}  # by ticket
         self._over: list[Running] = []  # to be committed
+        self._over_since = 0.0  # of the monotonic clock
         self._clones: list[tuple[Order, Clone]] = []  # the same
         self._cloned: set[int] = set()  # ids
         self._first_failure: tuple[str | None, Failure] | None = None
@@ -140,22 +147,30 @@ class Engine:
                     else:
                         self._read(running, stream)
         self._expire()
-        if self._over or self._clones:
+        if self._clones or (self._over and self._gathered() <= 0):
             self._commit()
 
     def _patience(self) -> float | None:
         """How long the loop may sleep, in seconds; None if nothing but an event matters."""
-        if self._over or self._clones:
+        wanted = self._output.tick(len(self._queue))
+        if self._clones:
             return 0
         moments = [running.deadline for running in self._running.values()]
         if not self._stopping and len(self._running) < self._max_workers:
             moments.append(self._queue.due())
         now = time.monotonic()
         waits = [moment - now for moment in moments if moment is not None]
-        press = self._press()
-        if press is not None:
-            waits.append(press)
+        waits += [wait for wait in (self._press(), wanted) if wait is not None]
+        if self._over:
+            waits.append(self._gathered())
         return max(0.0, min(waits)) if waits else None
+
+    def _gathered(self) -> float:
+        """How long to wait for more tasks to end before a commit, in seconds."""
+        others = sum(running.report is None for running in self._running.values())
+        if others <= len(self._over) or self._stopping:
+            return 0.0  # few are left to wait for
+        return self._over_since + _GATHERING - time.monotonic()
 
     def _heed(self) -> None:
         """Does what was asked for by signals."""
@@ -236,6 +251,7 @@ class Engine:
         running.ended = ended
         running.deadline = None
         if running.committed:
+            running.drain()  # of threads that it left, and of what it did at exit
             self._forget(running)
             return
         if running.report is None:
@@ -243,7 +259,7 @@ class Engine:
         if running.report is None:
             running.drain()
             running.fail(failure or self._cause(ended))
-            self._over.append(running)
+            self._is_over(running)
 
     def _bereave(self) -> None:
         """The server is gone: its tasks go as well, and no more can start."""
@@ -266,7 +282,12 @@ class Engine:
         if running.report is not None and not reported:
             running.deadline = None
             running.drain()
-            self._over.append(running)
+            self._is_over(running)
+
+    def _is_over(self, running: Running) -> None:
+        if not self._over:
+            self._over_since = time.monotonic()
+        self._over.append(running)
 
     def _read(self, running: Running, stream: Stream) -> None:
         try:
@@ -399,7 +420,7 @@ class Engine:
         for running in over:
             packs = error.packs_by_task.get(running.order.id)
             if packs is None:
-                self._over.append(running)
+                self._is_over(running)
                 continue
             try:
                 send(running.channels.line, msgspec.msgpack.encode(sorted(packs)))
@@ -407,7 +428,7 @@ class Engine:
             except OSError:
                 reason = "its process died while its artifacts had to be stored anew"
                 running.fail(Failure("killed", reason, ""))
-                self._over.append(running)
+                self._is_over(running)
 
     def _ending(self, running: Running) -> Ending:
         report, order = running.report, running.order
@@ -445,14 +466,22 @@ class Engine:
         if self._interrupted is not None:
             return Failure("interrupted", "the run was interrupted", "")
         if ended.signal:
-            try:
-                name = signal.Signals(ended.signal).name
-            except ValueError:  # a real-time signal between the two that have names
-                name = f"signal {ended.signal}"
-            why = " (out of memory? see `dmesg`)" if ended.signal == signal.SIGKILL else ""
-            return Failure("killed", f"its process was ended by {name}{why}", "")
+            return Failure("killed", self._death(ended.signal), "")
         message = f"its process ended with exit code {ended.code} before the step was over"
         return Failure("exited", message, "")
+
+    def _death(self, number: int) -> str:
+        try:
+            name = signal.Signals(number).name
+        except ValueError:  # a real-time signal between the two that have names
+            name = f"signal {number}"
+        if number == signal.SIGKILL:
+            if self._out_of_memory.killed():
+                return "out of memory: the kernel ended its process"
+            name += " (out of memory? see `dmesg`)"
+        elif number in _CRASHES:
+            name += ", a crash in native code"
+        return f"its process was ended by {name}"
 
     def _interrupt(self) -> None:
         """Asks all tasks to end; asked twice, ends them."""

@@ -8,10 +8,13 @@ are handed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Container, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from mfv.errors import FlowError, ParameterError, did_you_mean
+from mfv.flow.delayed import is_delayed, known, resolve_delayed
+
+T = TypeVar("T")
 
 
 class JSONTypeClass:
@@ -36,7 +39,7 @@ class ParameterContext(NamedTuple):
     parameter_name: str
     logger: Callable[..., None]
     ds_type: str
-    configs: Any = None
+    configs: Any = None  # a ConfigValue with the flow's configs by name
 
 
 # Options that a run has itself, or that Metaflow's run has.
@@ -84,6 +87,9 @@ class Parameter:
 
     attribute: str  # the name on the class and on self; "" until it is in a class
 
+    IS_CONFIG_PARAMETER = False
+    _PLACEHOLDER: str | None = None  # for a value in a hint, where the type does not say it
+
     def __init__(
         self,
         name: str,
@@ -91,11 +97,39 @@ class Parameter:
         type: ParameterType | None = None,
         help: str | None = None,
         required: bool | None = None,
-        show_default: bool | None = True,
+        show_default: bool | None = None,
         separator: str | None = None,
         **kwargs: Any,
     ) -> None:
-        _check_name(name)
+        given = {
+            "default": default,
+            "type": type,
+            "help": help,
+            "required": required,
+            "show_default": show_default,
+            "separator": separator,
+        }
+        self._begin(name, {**kwargs, **given})
+
+    def _begin(self, name: str, given: dict[str, Any]) -> None:
+        """Takes the declaration down; what it says of configs is filled in by `complete`."""
+        check_name(name, "parameter", RESERVED)
+        self.name = name
+        self.attribute = ""
+        self._delayed = given if is_delayed(given) else None
+        self._declare(**({} if self._delayed else given))
+
+    def _declare(
+        self,
+        default: Any = None,
+        type: ParameterType | None = None,
+        help: str | None = None,
+        required: bool | None = None,
+        show_default: bool | None = None,
+        separator: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        name = self.name
         for field, value in (
             ("required", required),
             ("show_default", show_default),
@@ -113,7 +147,6 @@ class Parameter:
                     "one value",
                     hint='use separator="," for a list of texts, or type=JSONType',
                 )
-        self.name = name
         self.default = default
         self.type = _type_of(name, type, default)
         self.help = help
@@ -121,7 +154,6 @@ class Parameter:
         self.show_default = show_default is not False
         self.separator = separator or None
         self.kwargs = kwargs
-        self.attribute = ""
         if self.separator and self.type is not str:
             raise FlowError(
                 f"parameter '{name}' has a separator, but is of type {_type_name(self)}",
@@ -214,37 +246,55 @@ def as_text(parameter: Parameter, value: object) -> str | None:
 def collect(flow_class: type) -> dict[str, Parameter]:
     """The parameters of a flow by name, inherited ones first, in order of definition.
 
-    Sets `attribute` of each. FlowError if two have one name (case, dashes and underscores make no
-    difference, as in options and environment variables), or if one sits where `self` cannot show
-    it.
+    Sets `attribute` of each, and fills in what it takes from configs, once these are known.
+    FlowError if two have one name (case, dashes and underscores make no difference, as in options
+    and environment variables), or if one sits where `self` cannot show it.
     """
+    declared = gather(flow_class, Parameter, "parameter", lambda one: one.name)
+    for attribute, parameter in declared.items():
+        parameter.attribute = attribute
+        if known() is not None:
+            complete(parameter)
+    return {parameter.name: parameter for parameter in declared.values()}
+
+
+def complete(parameter: Parameter) -> None:
+    """Fills in what the declaration takes from configs, which have to be known."""
+    if parameter._delayed is not None:
+        # Of `**config.entry` and what is said outright, the latter stands later, and wins.
+        said = {name: value for name, value in parameter._delayed.items() if value is not None}
+        parameter._declare(**resolve_delayed(said))
+
+
+def gather(flow_class: type, kind: type[T], noun: str, name_of: Callable[[T], str]) -> dict[str, T]:
+    """The class attributes of a flow that are of a kind, inherited ones first; by attribute."""
     found: dict[str, object] = {}
     for cls in reversed(flow_class.__mro__):
         found.update(vars(cls))
-    parameters: dict[str, Parameter] = {}
+    declared: dict[str, T] = {}
     seen: dict[str, tuple[str, str]] = {}  # plain name: the name and attribute that have it
     for attribute, value in found.items():
-        if not isinstance(value, Parameter):
+        if not isinstance(value, kind):
             continue
+        name = name_of(value)
         if attribute in _TAKEN or attribute.startswith("_"):
             why = "starts with an underscore" if attribute[0] == "_" else "belongs to the flow"
             raise FlowError(
-                f"parameter '{value.name}' of flow '{flow_class.__name__}' is kept in "
+                f"{noun} '{name}' of flow '{flow_class.__name__}' is kept in "
                 f"'{attribute}', which {why}",
-                hint=f"give the attribute another name; the option can stay --{value.name}",
+                hint=f"give the attribute another name; the {noun} can keep its own",
             )
-        plain = _plain(value.name)
+        plain = _plain(name)
         if plain in seen:
-            name, other = seen[plain]
+            first, other = seen[plain]
             raise FlowError(
-                f"parameters '{name}' (self.{other}) and '{value.name}' (self.{attribute}) of "
+                f"{noun}s '{first}' (self.{other}) and '{name}' (self.{attribute}) of "
                 f"flow '{flow_class.__name__}' have one name",
                 hint="rename one of them; case, dashes and underscores do not tell names apart",
             )
-        seen[plain] = (value.name, attribute)
-        value.attribute = attribute
-        parameters[value.name] = value
-    return parameters
+        seen[plain] = (name, attribute)
+        declared[attribute] = value
+    return declared
 
 
 def variables(parameter: Parameter) -> tuple[str, str]:
@@ -338,16 +388,17 @@ def _plain(name: str) -> str:
     return name.lower().replace("-", "_")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: object, noun: str, reserved: Container[str]) -> None:
+    """FlowError for a name that no parameter or config can have."""
     if not isinstance(name, str) or not name.replace("-", "_").isidentifier() or name[0] == "-":
         raise FlowError(
-            f"a parameter cannot be named {name!r}",
+            f"a {noun} cannot be named {name!r}",
             hint="use letters, digits, dashes and underscores, with no digit or dash in front: "
-            "the name becomes an option such as --learning-rate",
+            "the name is typed on the command line, such as --learning-rate",
         )
-    if _plain(name).replace("_", "-") in RESERVED:
+    if _plain(name).replace("_", "-") in reserved:
         raise FlowError(
-            f"no parameter can be named '{name}': a run has an option of that name",
+            f"no {noun} can be named '{name}': a run has an option of that name",
             hint=f"name it otherwise, for instance 'flow-{name}'; the attribute can stay as it is",
         )
 
@@ -358,10 +409,10 @@ def _type_of(name: str, declared: object, default: object) -> ParameterType:
         kind = str if default is None or callable(default) else type(default)
     if kind is JSONTypeClass or isinstance(kind, JSONTypeClass) or kind in (dict, list, tuple):
         return JSONType
-    for known in (str, bool, int, float):
+    for typed in (str, bool, int, float):
         # A default of a subclass, such as an enumeration of texts, counts as what it extends.
-        if kind is known or (declared is None and isinstance(default, known)):
-            return known
+        if kind is typed or (declared is None and isinstance(default, typed)):
+            return typed
     shown = getattr(kind, "__name__", repr(kind))
     raise FlowError(
         f"parameter '{name}' is of type {shown}, which cannot be typed on a command line",
@@ -375,7 +426,7 @@ def _type_name(parameter: Parameter) -> str:
 
 
 def _placeholder(parameter: Parameter) -> str:
-    return _PLACEHOLDERS[_type_name(parameter)]
+    return parameter._PLACEHOLDER or _PLACEHOLDERS[_type_name(parameter)]
 
 
 _PLACEHOLDERS = {

@@ -98,6 +98,9 @@ class Running:
             rest = self.spools[stream].rest()
             if rest:
                 self._show(self.order, self.pid, stream, rest)
+            dropped = self.spools[stream].note_dropped(now())
+            if dropped:
+                self._show(self.order, self.pid, stream, dropped.encode())
 
     def fail(self, failure: Failure) -> None:
         """Makes the report that the task did not."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from mfv.flow.order import Order, Transition
+from mfv.flow.spool import SpoolFile
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Failure, RunStatus, Task, TaskRef
 
@@ -16,8 +17,8 @@ class Ending(NamedTuple):
     """One attempt that is over, to be committed."""
 
     task: Task  # without its logs, but for a clone
-    stdout: bytes | memoryview = b""
-    stderr: bytes | memoryview = b""
+    stdout: bytes | SpoolFile = b""
+    stderr: bytes | SpoolFile = b""
     delivery: bytes = b""
 
     @property
@@ -59,6 +60,13 @@ class Output(Protocol):
     def finished(self, order: Order, pid: int, task: Task) -> None: ...
 
     def note(self, text: str) -> None: ...
+
+    def tick(self, waiting: int) -> float | None:
+        """Told before the scheduler sleeps, with the number of tasks that could start.
+
+        Returns after how many seconds it wants to be told again, whatever happens; None for never.
+        """
+        ...
 
 
 class Clone(NamedTuple):

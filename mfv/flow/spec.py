@@ -10,6 +10,9 @@ import msgspec
 
 from mfv.errors import MfvError, did_you_mean
 from mfv.flow import randomness as _randomness  # noqa: F401  (notes the state before the flow)
+from mfv.flow import spawning as _spawning  # noqa: F401  (notes the folder before the flow)
+from mfv.flow.config import Config
+from mfv.flow.delayed import Delayed, is_delayed, known, resolve_delayed
 from mfv.flow.parameters import Parameter
 from mfv.manifest.artifact import Artifact
 
@@ -242,13 +245,13 @@ class FlowSpec:
             raise AttributeError(f"self.{name} is what every flow has; choose another name")
         state = self.__dict__.get("_mfv")
         if state is not None and name in state.constants:
-            raise AttributeError(f"{name!r} is a parameter or a constant of the flow: read-only")
+            raise _read_only(name)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         state = self.__dict__.get("_mfv")
         if state is not None and name in state.constants:
-            raise AttributeError(f"{name!r} is a parameter or a constant of the flow: read-only")
+            raise _read_only(name)
         passed_on = state is not None and state.inherited.pop(name, None) is not None
         if name in self.__dict__:
             del self.__dict__[name]
@@ -331,23 +334,35 @@ def steps_of(flow: type[FlowSpec]) -> dict[str, Callable[..., Any]]:
     found: dict[str, Callable[..., Any]] = {}
     for name in dir(flow):
         member: Any = getattr(flow, name, None)
-        if getattr(member, "is_step", False):
+        if getattr(member, "is_step", False) is True:
             found[name] = member
     return found
 
 
 def constants_of(flow: type[FlowSpec]) -> dict[str, object]:
-    """The public class attributes of a flow that are plain values: artifacts of every task."""
+    """The public class attributes of a flow that are plain values: artifacts of every task.
+
+    One that is taken from a config (`depth = config.model.depth`) has the value that it has there.
+    """
     found: dict[str, object] = {}
     for kind in reversed(flow.__mro__):
         if kind in (FlowSpec, object):
             continue
         for name, value in vars(kind).items():
-            if name.startswith("_") or isinstance(value, (Parameter, type)):
+            if name.startswith("_") or isinstance(value, (Parameter, Config, type)):
                 found.pop(name, None)
+            elif isinstance(value, Delayed) or (known() and is_delayed(value)):
+                found[name] = resolve_delayed(value)
             elif not callable(value) and not hasattr(value, "__get__"):
                 found[name] = value
     return found
+
+
+def _read_only(name: str) -> AttributeError:
+    return AttributeError(
+        f"{name!r} is a parameter or a constant of the flow: read-only; keep what changes in an "
+        "attribute of another name"
+    )
 
 
 def is_artifact_name(name: str) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from mfv.flow.current import current
 from mfv.flow.decorators.base import RunningTask, policy_of
 from mfv.flow.decorators.running import run_decorated
+from mfv.flow.decorators.told import with_decorators
 from mfv.flow.describe import graph_info
 from mfv.flow.failures import describe
 from mfv.flow.foreach import Places, shown_items
@@ -242,7 +243,8 @@ class Attempt:
 
     def _graph_info(self) -> dict[str, object]:
         run = self._run
-        return graph_info(run.graph, collect(run.flow), run.constants)
+        info = graph_info(run.graph, collect(run.flow), run.constants)
+        return with_decorators(run.flow, info)
 
 
 def _now() -> int:

@@ -2,13 +2,16 @@
 
 The scheduler never runs user code, and a task costs a fork, not an interpreter start. Whatever
 happens to the scheduler, the server sees its end of the line close and takes all tasks with it.
+Where forks would do harm, the server starts a new interpreter for each task instead.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import faulthandler
 import fcntl
+import gc
 import os
 import selectors
 import signal
@@ -17,12 +20,13 @@ import struct
 import sys
 import traceback
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import msgspec
 
 from mfv.flow.order import Order
 from mfv.flow.randomness import State, after_fork, before_fork
+from mfv.flow.spawning import Interpreter, spawn, unnamed_file
 
 _LENGTH = struct.Struct("<I")
 # Held back while a process is forked, until it has said what it does about them.
@@ -66,11 +70,13 @@ class Channels(NamedTuple):
 class TaskServer:
     """The scheduler's handle of the server. Start it before threads and locks exist."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run | Interpreter, warm: Callable[[], None] = lambda: None) -> None:
         """Forks the server; `run(order, line)` is called in each task's process.
 
         What `run` returns is the process's exit code. It talks to the scheduler over `line` with
-        `send` and `receive`.
+        `send` and `receive`. Given an Interpreter, the server starts that for each task, and
+        `perform` is called there. `warm` is called once in the server, and does what would else
+        be done in every task that is forked.
         """
         _occupy_standard_fds()
         self.control, far = socket.socketpair()
@@ -83,7 +89,7 @@ class TaskServer:
                 code = 1
                 try:
                     self.control.close()
-                    _Server(far, run, mask, randomness).serve()
+                    _Server(far, run, mask, randomness).serve(warm)
                     code = 0
                 finally:
                     os._exit(code)
@@ -197,7 +203,11 @@ class _Server:
     """Runs in the server's process."""
 
     def __init__(
-        self, control: socket.socket, run: Run, mask: set[int], randomness: State | None
+        self,
+        control: socket.socket,
+        run: Run | Interpreter,
+        mask: set[int],
+        randomness: State | None,
     ) -> None:
         """`mask`: the signals that are blocked outside of a fork."""
         self._control, self._run = control, run
@@ -206,7 +216,7 @@ class _Server:
         self._killing = False
         self._wake_read, self._wake_write = os.pipe()
 
-    def serve(self) -> None:
+    def serve(self, warm: Callable[[], None]) -> None:
         # A group of its own: Ctrl-C at the terminal is the scheduler's to answer.
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
@@ -221,6 +231,15 @@ class _Server:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        if isinstance(self._run, Interpreter):
+            with contextlib.suppress(OSError):  # it is gone; an absolute path works all the same
+                os.chdir(self._run.folder)
+            self._payload = unnamed_file(self._run.payload)
+        else:
+            warm()
+            # A collection in a task would write to every page that it shares with the server.
+            gc.collect()
+            gc.freeze()
         selector = selectors.DefaultSelector()
         selector.register(self._control, selectors.EVENT_READ)
         selector.register(self._wake_read, selectors.EVENT_READ)
@@ -243,6 +262,8 @@ class _Server:
 
     def _obey(self) -> bool:
         head, fds, _, _ = socket.recv_fds(self._control, _LENGTH.size, 3)
+        for fd in fds:
+            os.set_inheritable(fd, False)  # as Python does for every file but those received
         if not head:
             return False
         if len(head) < _LENGTH.size:
@@ -258,9 +279,12 @@ class _Server:
         order = message.order
         signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
         try:
-            pid = os.fork()
-            if pid == 0:
-                self._become_task(order, fds)
+            if isinstance(self._run, Interpreter):
+                pid = spawn(self._run, self._payload, order, fds, self._mask, os.environ)
+            else:
+                pid = os.fork()
+                if pid == 0:
+                    self._become_task(self._run, order, fds)
         except OSError as error:  # no memory, or no process left
             os.write(fds[1], f"cannot start a process: {error.strerror}\n".encode())
             self._tell(Ended(order.ticket, 1, 0))
@@ -275,8 +299,7 @@ class _Server:
         self._tell(Started(order.ticket, pid))
         return True
 
-    def _become_task(self, order: Order, fds: list[int]) -> None:
-        code = 1
+    def _become_task(self, run: Run, order: Order, fds: list[int]) -> None:
         try:
             with contextlib.suppress(OSError):
                 os.setpgid(0, 0)
@@ -285,15 +308,15 @@ class _Server:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             self._control.close()
+            atexit._clear()  # what was registered before the fork is for the scheduler to do
             _redirect(fds[0], fds[1])
-            faulthandler.enable(sys.stderr)  # a crash in native code says in which line of Python
             after_fork(self._randomness)
-            code = self._run(order, socket.socket(fileno=fds[2]))
+            perform(run, order, socket.socket(fileno=fds[2]))
         except BaseException:
             traceback.print_exc()
         finally:
             flush()
-            os._exit(code)
+            os._exit(1)
 
     def _reap(self) -> None:
         while True:
@@ -306,11 +329,12 @@ class _Server:
             ticket = self._tasks.pop(pid, None)
             if ticket is None:
                 continue
-            if self._killing:
-                # Its number is that of its group for as long as anything is left of that.
+            died_of = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+            if self._killing or died_of:
+                # What it started has nobody now who waits for it. The task's number is that of
+                # its group for as long as anything is left of that.
                 with contextlib.suppress(OSError):
                     os.killpg(pid, signal.SIGKILL)
-            died_of = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
             self._tell(Ended(ticket, 0 if died_of else os.WEXITSTATUS(status), died_of))
 
     def _kill(self, number: int, only: int | None = None) -> None:
@@ -325,6 +349,36 @@ class _Server:
             send(self._control, msgspec.msgpack.encode(event))
 
 
+def perform(run: Run, order: Order, line: socket.socket) -> NoReturn:
+    """Runs a task in this process, which is there for nothing else, and ends it."""
+    code = 1
+    try:
+        flush()
+        _open_streams()
+        faulthandler.enable(sys.stderr)  # a crash in native code says in which line of Python
+        code = run(order, line)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        _wind_up()
+        flush()
+        os._exit(code)
+
+
+def _wind_up() -> None:
+    """Waits for threads and does what is to be done at exit, as every Python process does."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        left = [one for one in threading.enumerate() if not one.daemon]
+        with contextlib.suppress(BaseException):
+            if len(left) > 1:
+                names = ", ".join(one.name for one in left if one is not threading.main_thread())
+                print(f"waiting for threads that the step left: {names}", file=sys.stderr)
+            threading._shutdown()
+    with contextlib.suppress(BaseException):
+        atexit._run_exitfuncs()
+
+
 def _occupy_standard_fds() -> None:
     """Where they were closed (`>&-`), a pipe of ours would get their number, and then their use."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
@@ -333,13 +387,17 @@ def _occupy_standard_fds() -> None:
 
 
 def _redirect(stdout: int, stderr: int) -> None:
-    """Points the process's input at nothing and its output at the task's pipes, by lines."""
+    """Points the process's input at nothing and its output at the task's pipes."""
     null = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((null, 0), (stdout, 1), (stderr, 2)):
         os.dup2(source, target)
         os.close(source)
     for fd in (1, 2):
         fcntl.fcntl(fd, fcntl.F_SETFD, 0)
+
+
+def _open_streams() -> None:
+    """Python's own streams: output goes by lines, and any text can be printed."""
     for name, fd in (("stdout", 1), ("stderr", 2)):
         stream = open(  # noqa: SIM115
             fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False

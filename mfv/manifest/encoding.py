@@ -50,6 +50,12 @@ def decode(kind: type[R], data: bytes) -> R:
     return record  # type: ignore[return-value]
 
 
+def warm(*kinds: type[msgspec.Struct]) -> None:
+    """Makes ready for decoding records of these kinds: processes forked after this need not."""
+    for kind in kinds:
+        _decoder(kind)
+
+
 def _decoder(kind: type[msgspec.Struct]) -> msgspec.msgpack.Decoder[msgspec.Struct]:
     decoder = _decoders.get(kind)
     if decoder is None:

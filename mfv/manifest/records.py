@@ -79,6 +79,15 @@ class GraphNode(msgspec.Struct, frozen=True):
     doc: str
 
 
+class GivenFile(msgspec.Struct, frozen=True, array_like=True):
+    """What a run read before it began: the file of an IncludeFile, or the text of a config."""
+
+    option: tuple[str, ...]  # the words before the path, without dashes: `table`; `config`, `model`
+    path: str  # as it was given; empty where the text itself was
+    blob: Hash
+    size: int  # bytes
+
+
 class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything that was known when a run began; written before its first task."""
 
@@ -104,6 +113,7 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     folder: str = ""  # the working directory below the root of the tree; empty: at it, or outside
     cloned_from: str | None = None  # name of the run whose clone this code is
     resumed_from: int | None = None  # number of the run of this flow that it goes on from
+    given: tuple[GivenFile, ...] = ()  # those of options whose value is kept out are not there
     system_tags: tuple[str, ...] = ()  # from the flow's decorators: nobody can change them
 
 

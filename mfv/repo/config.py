@@ -12,6 +12,7 @@ KEY = "config.toml"
 
 Durability = Literal["full", "fast"]
 Compression = Literal["dense", "fast"]
+Process = Literal["fork", "spawn"]
 
 DEFAULT = b"""\
 # Settings of this repository. Delete a line's `#` to change what it says; what stands here is the
@@ -24,6 +25,11 @@ DEFAULT = b"""\
 # "dense": each kind of data by the codec that makes it small, later versions after earlier ones.
 # "fast": raw where zstd hardly pays, so that arrays are mapped when they are loaded.
 # compression = "dense"
+
+# "fork": a task's process is a copy of one that has imported the flow, made in milliseconds.
+# "spawn": it is a new interpreter that runs the flow's script anew, for libraries that do not
+# survive a fork.
+# process = "fork"
 """
 
 
@@ -32,6 +38,7 @@ class Config(NamedTuple):
 
     durability: Durability = "full"
     compression: Compression = "dense"
+    process: Process = "fork"
 
 
 class ConfigError(MfvError):
@@ -44,6 +51,7 @@ class ConfigError(MfvError):
 _ALLOWED: dict[str, tuple[str, ...]] = {
     "durability": get_args(Durability),
     "compression": get_args(Compression),
+    "process": get_args(Process),
 }
 
 

@@ -44,6 +44,8 @@ def blobs_of_opening(opening: Opening) -> Iterator[BlobId]:
     """The blobs that an opening names itself; those of its tree are not among them."""
     yield from _frames(opening.parameters)
     yield from _frames(opening.constants)
+    for file in opening.given:
+        yield BlobId(file.blob)
 
 
 def blobs_of_task(task: Task) -> Iterator[BlobId]:

@@ -13,6 +13,7 @@ from mfv.ids import Buffer, OpeningId, PackId, RunId, TaskId
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Failure, Log, Opening, Run, RunStatus, Task, TaskRef
 from mfv.odb.pack import Receipt
+from mfv.odb.source import ReadAt
 from mfv.odb.writer import Parcel, Writer
 from mfv.repo.entries import OpenRun, PackMade, SealRun, Tasks
 from mfv.repo.names import OPEN, State
@@ -25,6 +26,14 @@ from mfv.storage.local import LocalBackend, hold
 _INLINE_LOG = 2048  # bytes
 
 
+class LongLog(NamedTuple):
+    """A log that is read where it lies, a piece at a time."""
+
+    read_at: ReadAt
+    size: int  # bytes
+    lines: int  # line ends
+
+
 class Finished(NamedTuple):
     """One attempt that ended, with all that must be durable before anybody may say so.
 
@@ -32,8 +41,8 @@ class Finished(NamedTuple):
     """
 
     task: Task  # without its logs, but for a clone
-    stdout: Buffer = b""
-    stderr: Buffer = b""
+    stdout: Buffer | LongLog = b""
+    stderr: Buffer | LongLog = b""
     parcel: Parcel | None = None
     receipts: tuple[Receipt, ...] = ()
     relied: frozenset[PackId] = frozenset()
@@ -244,7 +253,10 @@ def _add_tasks(writer: Writer, finished: Sequence[Finished]) -> list[TaskRef]:
     return refs
 
 
-def _log(writer: Writer, text: Buffer) -> Log:
+def _log(writer: Writer, text: Buffer | LongLog) -> Log:
+    if isinstance(text, LongLog):
+        blob, size = writer.add_file(text.read_at, text.size)
+        return Log(size, text.lines, blob=bytes(blob))
     size = len(text)
     if size == 0:
         return Log()

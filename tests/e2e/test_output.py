@@ -167,3 +167,95 @@ def test_what_a_task_leaves_printing_in_the_background_does_not_hold_the_run_up(
     assert process.wait(60) == 0
     assert place.statuses() == {"F/1": "ok"}
     assert_nothing_left(process)  # its pipe is closed, so `yes` ends by itself
+
+
+def test_a_flood_is_kept_whole_in_bounded_memory(place: Place) -> None:
+    place.write(
+        """
+        @step
+        def start(self):
+            line = bytes(range(32, 127)) * 1000 + b"\\n"
+            for _ in range(3000):  # 285 MB
+                os.write(1, line)
+            self.next(self.end)
+
+        @step
+        def end(self):
+            server = open(f"/proc/{os.getppid()}/status").read()
+            scheduler = server.split("PPid:")[1].split()[0]  # by now it has stored all of it
+            status = open(f"/proc/{scheduler}/status").read()
+            self.most = int(status.split("VmHWM:")[1].split()[0]) * 1024
+        """
+    )
+    process = place.start("flow.py", "run", stdout=subprocess.DEVNULL)
+    assert process.wait(60) == 0
+    assert place.values("end")["most"] < 100e6  # bytes
+    assert place.task("start").stdout.lines == 3000
+    kept = place.output("stdout", place.task("start"))
+    assert kept == (bytes(range(32, 127)) * 1000 + b"\n") * 3000
+
+
+def test_a_task_that_floods_without_end_does_not_hold_up_the_others(place: Place) -> None:
+    place.write(
+        """
+        @step
+        def start(self):
+            self.next(self.flood, self.quick)
+
+        @step
+        def flood(self):
+            while not os.path.exists("done"):
+                os.write(1, b"flood\\n" * 1000)
+            self.next(self.join)
+
+        @step
+        def quick(self):
+            for number in range(100):
+                print("quick", number)
+            self.next(self.after)
+
+        @step
+        def after(self):
+            open("done", "w").close()
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """
+    )
+    process = place.start("flow.py", "run", stdout=subprocess.DEVNULL)
+    assert process.wait(60) == 0
+    assert place.output("stdout", place.task("quick")).count(b"\n") == 100
+    kept = place.output("stdout", place.task("flood"))
+    assert kept == b"flood\n" * (len(kept) // 6)
+
+
+def test_of_each_stream_as_much_is_kept_as_asked_for_and_the_rest_is_counted(place: Place) -> None:
+    place.write(
+        """
+        @step
+        def start(self):
+            for number in range(30_000):
+                print(f"{number:99d}")
+            print("short", file=sys.stderr)
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """
+    )
+    out = place.run("--max-log-size", "1").out
+    task = place.task("start")
+    said = b"[%d bytes more were printed and are not kept: --max-log-size]\n"
+    whole = b"".join(b"%99d\n" % number for number in range(30_000))
+    first, dropped = whole[: 1 << 20], len(whole) - (1 << 20)
+    assert place.output("stdout", task) == first + b"\n" + said % dropped
+    assert place.output("stderr", task) == b"short\n"
+    assert f"{29_999:99d}\n" in out  # seen all the same
+    assert (said % dropped).decode() in out

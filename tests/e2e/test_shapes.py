@@ -325,7 +325,7 @@ def test_a_wide_foreach_is_right_and_stays_small_on_disk(place: Place) -> None:
             pass
         """
     )
-    place.run("--max-workers", "8", "--max-num-splits", "300")
+    place.run("--max-workers", "8")
     assert place.values("join")["squares"] == [number**2 for number in range(300)]
     files = [path for path in place.store.rglob("*") if path.is_file()]
     assert len(files) <= 3 * 300, "more than a few files for each task"

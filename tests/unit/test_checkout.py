@@ -16,7 +16,7 @@ from making import environment as machine
 from mfv.checkout import GUIDE, INFO, LOCK, PARAMETERS, Clone, clone
 from mfv.errors import ConflictError, CorruptError, MfvError, StorageError
 from mfv.ids import EnvironmentId, TreeId
-from mfv.manifest.records import LeftOut, Opening, Tree, TreeFile
+from mfv.manifest.records import GivenFile, LeftOut, Opening, Tree, TreeFile
 from mfv.odb.packindex import key_of
 from mfv.odb.writer import Writer
 from mfv.repo.publish import add_record
@@ -311,6 +311,50 @@ def test_what_the_run_was_given_lies_beside_the_code(repository: Repository, pla
     guide = (inputs / GUIDE).read_text()
     assert done.commands[1] in guide
     assert "- .env (a secret)" in guide
+
+
+def given_files(repository: Repository, *files: tuple[tuple[str, ...], str, bytes]) -> object:
+    """The files that a run was given, their content stored."""
+    writer = Writer(repository.database)
+    found = tuple(
+        GivenFile(option, path, bytes(writer.add_blob(data)), len(data))
+        for option, path, data in files
+    )
+    writer.flush()
+    return found
+
+
+def test_the_files_that_the_run_was_given_are_written_out_and_named(
+    repository: Repository, place: Path
+) -> None:
+    files = given_files(
+        repository,
+        (("table",), "/home/ana/data.csv", b"1,2"),
+        (("config", "model"), "", b'{"a": 1}'),
+        (("Table",), "x/../../y.csv", b"3"),
+        (("../../evil",), "x.$(id)", b"4"),
+    )
+    done = cloned(repository, place / "out", script="sub/flow.py", folder="sub", given=files)
+    inputs = "../.mfv-clone/inputs"
+    assert done.commands[1] == (
+        f"python flow.py run --table {inputs}/table.csv --config model {inputs}/config-model "
+        f"--Table {inputs}/2-Table.csv --../../evil {inputs}/______evil"
+    )
+    folder = place / "out" / ".mfv-clone"
+    written = {path.name: path.read_bytes() for path in (folder / "inputs").iterdir()}
+    assert written == {
+        "table.csv": b"1,2",
+        "config-model": b'{"a": 1}',
+        "2-Table.csv": b"3",
+        "______evil": b"4",
+    }
+    parameters = msgspec.json.decode((folder / PARAMETERS).read_bytes())
+    assert parameters["config model"] == ".mfv-clone/inputs/config-model"
+
+
+def test_a_secret_config_has_to_be_given_anew(repository: Repository, place: Path) -> None:
+    done = cloned(repository, place / "out", secret=("config db",), script="flow.py")
+    assert done.commands[1] == "python flow.py run --config db ..."
 
 
 def test_a_run_started_in_a_subfolder_is_run_again_from_there(

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from mfv.cli.command import Param, option
+from mfv.cli.command import Option, Param, option
+from mfv.flow.config import ReadConfig
 from mfv.flow.decorators.force import NOTHING_TYPED, Typed
+from mfv.flow.includefile import IncludeFile
 from mfv.flow.parameters import Parameter, collect
 from mfv.flow.spec import FlowSpec
 
@@ -15,6 +17,7 @@ class Call(NamedTuple):
     flow: type[FlowSpec]
     before: Mapping[str, Any]  # by the names in `mfv.cli.flowcli.before.options`
     typed: Typed = NOTHING_TYPED  # of decorators, before the command or after it
+    configs: Mapping[str, ReadConfig] | None = None  # by name
 
     @property
     def quiet(self) -> bool:
@@ -28,6 +31,12 @@ _PREFIX = "parameter "  # no option of a command has a space in its name
 def parameter_options(flow: type[FlowSpec]) -> list[Param]:
     """The flow's parameters as options. Their text is converted with the flow's own rules."""
     return [_param(parameter) for parameter in collect(flow).values()]
+
+
+def is_taken(param: Param, flow: type[FlowSpec]) -> bool:
+    """Whether the flow has a parameter of that name; Metaflow knows fewer options than we."""
+    taken = {f"--{name}".lower().replace("_", "-") for name in collect(flow)}
+    return isinstance(param.marker, Option) and not taken.isdisjoint(param.marker.flags)
 
 
 def split_values(values: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
@@ -46,7 +55,9 @@ def _param(parameter: Parameter) -> Param:
     default = parameter.default
     if parameter.required:
         text = f"{text} [required]".strip()
-    elif default is not None and not callable(default) and parameter.show_default:
-        text = f"{text} [default: {default}]".strip()
-    flag = option(f"--{parameter.name}", help=text)
+    elif default is not None and parameter.show_default:
+        shown = "computed when the run starts" if callable(default) else default
+        text = f"{text} [default: {shown}]".strip()
+    metavar = "FILE" if isinstance(parameter, IncludeFile) else None
+    flag = option(f"--{parameter.name}", help=text, metavar=metavar)
     return Param(f"{_PREFIX}{parameter.name}", str, False, False, None, flag)

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 from mfv import launch
 from mfv.capture.user import user_name
@@ -14,6 +14,7 @@ from mfv.cli.place import chosen_folder, display
 from mfv.cli.progress import Progress
 from mfv.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError
 from mfv.flow.seams import MAX_SPLITS, Limits
+from mfv.repo.config import Process
 from mfv.repo.tags import check_tag
 
 
@@ -42,6 +43,10 @@ def command(
         str | None,
         option("--namespace", help="What the client shows in tasks; empty for everybody's runs."),
     ] = None,
+    process: Annotated[
+        str | None,
+        option("--process", help="How tasks get their processes: fork or spawn.", metavar="WAY"),
+    ] = None,
 ) -> int:
     """Run the flow and record the run.
 
@@ -53,12 +58,15 @@ def command(
             raise UsageError(f"--{name} must be 1 or more")
     if max_log_size is not None and max_log_size < 0:
         raise UsageError("--max-log-size must be 0 or more")
+    way = _way(process)
     for one in tag:
         check_tag(one)
     number_file = _checked_file(run_id_file, "--run-id-file")
     runner_file = _checked_file(runner_attribute_file, "--runner-attribute-file")
     facts = {} if namespace is None else {"namespace": _choose(namespace)}
-    prepared = launch.prepare(call.flow, parameters, os.environ, user_name(), call.typed)
+    prepared = launch.prepare(
+        call.flow, parameters, os.environ, user_name(), call.typed, call.configs
+    )
     chosen = chosen_folder()
     folder = Path(chosen) if chosen else launch.default_folder(prepared.script)
     progress = Progress(quiet=call.quiet)
@@ -74,13 +82,34 @@ def command(
 
     new = not (folder / "format").exists()
     limits = Limits(max_workers, max_num_splits, _bytes(max_log_size))
-    result = launch.run(
-        prepared, folder, progress, opened=opened, tags=tag, limits=limits, facts=facts
-    )
+    try:
+        result = launch.run(
+            prepared,
+            folder,
+            progress,
+            opened=opened,
+            tags=tag,
+            limits=limits,
+            facts=facts,
+            process=way,
+        )
+    finally:
+        progress.stop()
     progress.close(result, time.monotonic() - begun)
     if result.outcome.status == "ok":
         return EXIT_OK
     return EXIT_INTERRUPTED if result.outcome.status == "interrupted" else EXIT_FAILED
+
+
+def _way(given: str | None) -> Process | None:
+    """What the option or the environment says of processes; None where neither does."""
+    for word, origin in ((given, "--process"), (os.environ.get("MFV_PROCESS"), "MFV_PROCESS")):
+        if not word:
+            continue
+        if word in get_args(Process):
+            return cast(Process, word)
+        raise UsageError(f"{origin} cannot be {word!r}", hint="say fork or spawn")
+    return None
 
 
 def _choose(text: str) -> str | None:

@@ -13,6 +13,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeVar, overload
 
 from mfv.errors import FlowError, did_you_mean
+from mfv.flow.delayed import UNPACKED, resolve_delayed
 from mfv.flow.graph import Graph, Node
 from mfv.flow.order import Order
 from mfv.flow.policy import Policy
@@ -25,7 +26,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 Function = Callable[..., Any]
 
-UNPACKED = "_unpacked_delayed_"  # begins the key that stands for `**config.entry`
 MAX_ATTEMPTS = 6  # of one task, fallbacks included; readers rely on it, as with Metaflow
 
 
@@ -56,6 +56,7 @@ class Decorator:
     defaults: ClassVar[Mapping[str, Any]] = {}
     open_ended: ClassVar[bool] = False  # takes attributes of any name
     many: ClassVar[bool] = False  # can be put several times on one thing
+    secret: ClassVar[bool] = False  # whether its attributes are to be shown nowhere
     instead: ClassVar[str] = ""  # what is so here, where the decorator has no effect
 
     def __init__(
@@ -86,7 +87,7 @@ class Decorator:
 
     def settle(self) -> None:
         """Finds the values of attributes that were not known when the source was read."""
-        self._take(resolve({name: self.attributes[name] for name in self.given}))
+        self._take(resolve_delayed({name: self.attributes[name] for name in self.given}))
 
     def copied(self) -> Self:
         """One more of it, with attributes of its own."""
@@ -99,6 +100,8 @@ class Decorator:
         return FlowError(message, file=self.file, line=self.line, hint=hint)
 
     def __repr__(self) -> str:
+        if self.secret:
+            return f"@{self.name}(...)"
         given = ", ".join(f"{name}={self.attributes[name]!r}" for name in sorted(self.given))
         return f"@{self.name}({given})"
 
@@ -314,11 +317,6 @@ class FlowMark:
 
     def __repr__(self) -> str:
         return f"<decorator @{self.kind.name}>"
-
-
-def resolve(value: Any) -> Any:
-    """The value of an attribute that may have been written as an expression over a config."""
-    return value
 
 
 def place_outside() -> tuple[str | None, int | None]:

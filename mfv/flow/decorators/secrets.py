@@ -34,6 +34,7 @@ class SecretsDecorator(StepDecorator):
     """
 
     name = "secrets"
+    secret = True  # an inline source holds values
     defaults: ClassVar = {"sources": [], "role": None, "allow_override": False}
 
     def check(self, flow: type[FlowSpec], graph: Graph, node: Node) -> None:
@@ -59,9 +60,6 @@ class SecretsDecorator(StepDecorator):
                     )
                 found[name], origin[name] = value, shown
         os.environ.update(found)
-
-    def __repr__(self) -> str:
-        return "@secrets(...)"  # an inline source holds values
 
     def _sources(self) -> list[Source]:
         given = self.attributes["sources"]

@@ -11,7 +11,8 @@ from making import FLOW, finished, opening_of
 
 from mfv.client import MetaflowNotFound, Run, Task, TaskError, default_namespace
 from mfv.errors import UsageError
-from mfv.manifest.records import Failure
+from mfv.manifest.records import Failure, Opening
+from mfv.odb.writer import Writer
 from mfv.repo.recorder import RunRecorder
 from mfv.repo.repository import Repository
 
@@ -191,8 +192,14 @@ def test_what_a_resumed_run_took_over_names_its_origin(
     one = finished(repository.database, first, 1, {"x": 1})
     first.commit([one])
     first.seal("failed", ended=one.task.ended)
-    second = RunRecorder(repository, opening_of())
-    second.commit([one, finished(repository.database, second, 2, {"y": 2}, step="end")])
+
+    def opening(writer: Writer) -> Opening:
+        return msgspec.structs.replace(opening_of()(writer), resumed_from=first.number)
+
+    second = RunRecorder(repository, opening)
+    taken = finished(repository.database, second, 3, {"x": 1})
+    taken = taken._replace(task=msgspec.structs.replace(taken.task, origin=(first.number, 1)))
+    second.commit([taken, finished(repository.database, second, 4, {"y": 2}, step="end")])
     second.seal("ok", ended=one.task.ended)
     monkeypatch.setenv("MFV_DIR", str(tmp_path / "resumed"))
 
@@ -201,6 +208,9 @@ def test_what_a_resumed_run_took_over_names_its_origin(
     assert run["start"].origin_pathspec == f"{FLOW}/1/start"
     assert run["start"].task.origin_pathspec == f"{FLOW}/1/start/1"
     assert run["start"].task["x"].origin_pathspec == f"{FLOW}/1/start/1/x"
-    assert run["start"].task.metadata_dict["origin-run-id"] == "1"
+    facts = run["start"].task.metadata_dict
+    assert (facts["origin-run-id"], facts["origin-task-id"]) == ("1", "1")
+    assert run["start"].task.pathspec == f"{FLOW}/2/start/3"
+    assert run["end"].origin_pathspec is None
     assert run["end"].task.origin_pathspec is None
     assert Run(f"{FLOW}/1").origin_pathspec is None

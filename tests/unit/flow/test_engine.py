@@ -89,6 +89,9 @@ class Watcher:
     def note(self, text: str) -> None:
         self.said.append(("note", 0, text))
 
+    def tick(self, waiting: int) -> None:
+        return None
+
 
 def transition_of(graph: Graph, step: str) -> Transition:
     found = graph[step]

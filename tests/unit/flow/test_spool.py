@@ -9,12 +9,12 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfv.flow.spool import Spool
+from mfv.flow.spool import Spool, SpoolFile
 
 MOMENT = 1_700_000_000_000_000  # µs since 1970
 
 
-def unstamped(content: bytes | memoryview) -> bytes:
+def unstamped(content: bytes | SpoolFile) -> bytes:
     """The text of a log, after checking that each line has its time."""
     lines = bytes(content).split(b"\n")
     assert all(re.match(rb"\d{16} ", line) for line in lines if line)
@@ -86,8 +86,13 @@ def test_much_output_goes_to_a_file_and_memory_stays_bounded() -> None:
     tracemalloc.stop()
     assert len(content) == count * (17 + len(line))
     assert peak < 8 << 20
-    assert bytes(content[-len(line) - 17 :]) == b"%016d " % MOMENT + line
-    assert bytes(content[: len(line) + 17]) == b"%016d " % MOMENT + line
+    assert isinstance(content, SpoolFile)
+    assert content.lines == count
+    stamped = b"%016d " % MOMENT + line
+    assert bytes(content) == stamped * count
+    ending = bytearray(100)
+    assert content.read_at(memoryview(ending), content.size - 60) == 60
+    assert ending[:60] == stamped[-60:]
     spool.close()
 
 
@@ -102,16 +107,30 @@ def test_the_content_may_be_asked_for_twice_also_when_more_came_in_between() -> 
         spool.close()
 
 
-@given(st.lists(st.sampled_from([b"ab", b"\n", b"c\n", b"longer line\n"])), st.integers(0, 40))
-def test_beyond_the_limit_output_is_shown_and_not_kept(pieces: list[bytes], limit: int) -> None:
+@given(TEXTS, st.lists(st.integers(0, 300)), st.integers(0, 300))
+def test_up_to_a_limit_output_is_kept_and_then_counted(
+    data: bytes, cuts: list[int], limit: int
+) -> None:
     spool = Spool(limit)
-    shown = [line for piece in pieces for line in spool.add(piece, MOMENT)]
-    data = b"".join(pieces)
-    assert shown == data.split(b"\n")[:-1]
+    for piece in pieces_of(data, cuts):
+        spool.add(piece, MOMENT)
+    said = spool.note_dropped(MOMENT)
     kept = unstamped(spool.content())
     if len(data) <= limit:
-        assert kept == data
+        assert (kept, said) == (data, "")
     else:
-        cut = data[:limit]
-        end = b"" if not cut or cut.endswith(b"\n") else b"\n"
-        assert kept == cut + end + b"[OUTPUT TRUNCATED]\n"
+        assert said == (
+            f"[{len(data) - limit} bytes more were printed and are not kept: --max-log-size]"
+        )
+        ended = data[:limit].endswith(b"\n") or limit == 0
+        assert kept == data[:limit] + (b"" if ended else b"\n") + said.encode() + b"\n"
+    assert spool.note_dropped(MOMENT) == ""
+
+
+def test_a_progress_bar_without_line_ends_is_shown_now_and_then_between_two_of_its_states() -> None:
+    spool = Spool()
+    states = [b"\r%3d%% of all that is to be done" % (number % 100) for number in range(2000)]
+    shown = [line for state in states for line in spool.add(state, MOMENT)]
+    assert 2 < len(shown) < 20
+    assert all(line.endswith(b"done") and len(line) > 8000 for line in shown)
+    assert b"".join([*shown, spool.rest()]) == b"".join(states)

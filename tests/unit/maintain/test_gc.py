@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from making import damage, memory_repository, opening_of, whole_run
 from mfv.errors import CorruptError, StorageError
 from mfv.ids import BlobId, PackId
 from mfv.maintain.gc import plan, run
-from mfv.manifest.records import Opening
+from mfv.manifest.records import GivenFile, Opening
 from mfv.odb.layer import assemble
 from mfv.odb.layercache import FOLDER
 from mfv.odb.packindex import key_of, list_packs
@@ -96,6 +97,18 @@ def test_what_is_to_be_deleted_is_told_by_the_packs_themselves_and_never_by_the_
     plan(memory_repository(watched), grace=NOW)
     assert watched.read[FOLDER] == 0
     assert watched.read["packs/"] > 0
+
+
+def test_the_files_that_a_run_was_given_are_kept(backend_repository: Repository) -> None:
+    lost = orphan(backend_repository, 1)
+
+    def make(writer: Writer) -> Opening:
+        given = GivenFile(("table",), "a.csv", bytes(BlobId.of(payload(1))), 2000)
+        return msgspec.structs.replace(opening_of()(writer), given=(given,))
+
+    RunRecorder(backend_repository, make).seal("ok", ended=1)
+    assert plan(backend_repository, grace=NOW).doomed == ()
+    assert lost <= packs(backend_repository)
 
 
 def test_what_nothing_leads_to_is_condemned_and_then_deleted(

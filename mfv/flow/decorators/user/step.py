@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mfv.errors import FlowError
-from mfv.flow.decorators.base import Decoration, place_outside, resolve
+from mfv.flow.decorators.base import Decoration, place_outside
 from mfv.flow.decorators.user.names import register_step, short_name
+from mfv.flow.delayed import resolve_delayed
 from mfv.flow.spec import FlowSpec
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ class UserStepDecoratorBase(metaclass=_Kind):
         """Hands the arguments to `init`, once; FlowError if it has none."""
         if self._is_settled:
             return
-        self._args = [resolve(value) for value in self._args]
-        self._kwargs = resolve(self._kwargs)
+        self._args = [resolve_delayed(value) for value in self._args]
+        self._kwargs = resolve_delayed(self._kwargs)
         if (self._args or self._kwargs) and type(self).init is _NO_INIT:
             raise self.wrong(
                 f"@{self.shown} has arguments, and no `init` that takes them",
