@@ -89,7 +89,7 @@ def tell_wrong_declarations() -> None:
         if not isinstance(error, FlowError):
             plain(kind, error, trace)
             return
-        place = None if error.file else _line_outside(trace)
+        place = None if error.file else line_outside(trace)
         if place is not None:
             error.message = f"{place}: {error.message}"
         report(error)
@@ -97,7 +97,7 @@ def tell_wrong_declarations() -> None:
     sys.excepthook = excepthook
 
 
-def _line_outside(trace: Any) -> str | None:
+def line_outside(trace: Any) -> str | None:
     """The innermost line of a traceback that is not ours, as `file:line`."""
     place = None
     while trace is not None:

@@ -41,7 +41,7 @@ class TaskError(MfvError):
 
     def __init__(self, type_name: str, exception: str, stacktrace: str) -> None:
         super().__init__(exception)
-        self.type = type_name  # dotted name of the class, builtins without module
+        self.type = type_name  # dotted name of the class: builtins.ValueError, __main__.Mine
         self.exception = exception  # its text
         self.stacktrace = stacktrace  # empty where the process died without one
 

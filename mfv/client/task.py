@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -103,7 +104,7 @@ class Task(RunPart):
         failure = self._record.failure
         if failure is None:
             return None
-        return TaskError(failure.type, failure.message, failure.traceback)
+        return TaskError(_dotted(failure.type), failure.message, failure.traceback)
 
     @property
     def index(self) -> int | None:
@@ -265,7 +266,9 @@ class Task(RunPart):
         yield "mfv_version", opening.mfv, ref.started
         yield "script-name", opening.script, ref.started
         if task.splits:
-            path = ",".join(f"{split.step}:{split.index}" for split in task.splits)
+            # As Metaflow has it: by the step that is split into, which the graph knows.
+            into = {node.name: node.next[0] for node in opening.graph if node.next}
+            path = ",".join(f"{into[split.step]}:{split.index}" for split in task.splits)
             yield "foreach-execution-path", path, ref.started
         if self._is_control:
             yield "internal_task_type", "control_task", ref.started
@@ -285,3 +288,14 @@ class Task(RunPart):
             yield "peak_memory_bytes", str(task.peak_memory), ref.ended
         yield "attempt_ok", str(ref.status == "ok"), ref.ended
         yield "attempt-done", str(ref.attempt), ref.ended
+
+
+def _dotted(kind: str) -> str:
+    """The class of an error with its module, as Metaflow tells it.
+
+    The record leaves out the two modules that need no telling. How a process that said nothing
+    ended ("killed", "exited") is no class and stays as it is.
+    """
+    if "." in kind or kind.islower():
+        return kind
+    return f"builtins.{kind}" if hasattr(builtins, kind) else f"__main__.{kind}"

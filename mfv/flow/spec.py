@@ -36,10 +36,32 @@ class FlowStateError(MfvError):
     code = "flow-state"
 
 
-class MergeConflictError(FlowStateError):
-    """`merge_artifacts` met values that differ; nothing was merged."""
+class MergeError(FlowStateError):
+    """`merge_artifacts` cannot do as asked, because of `artifact_names`; nothing was merged."""
+
+    def __init__(self, message: str, names: Sequence[str], *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.artifact_names = list(names)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A step may leave it on self; the default gives the class its message alone.
+        return _again, (type(self), self.message, self.artifact_names, self.hint)
+
+
+class MergeConflictError(MergeError):
+    """Values of these names differ among the inputs."""
 
     code = "merge-conflict"
+
+
+class MergeMissingError(MergeError):
+    """No input has these names, and they were asked for."""
+
+    code = "merge-missing"
+
+
+def _again(kind: type[MergeError], message: str, names: list[str], hint: str | None) -> MergeError:
+    return kind(message, names, hint=hint)
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -176,8 +198,8 @@ class FlowSpec:
         """In a join: takes over the artifacts on which all `inputs` that have them agree.
 
         Names set already are skipped. `include` limits it to some names, `exclude` leaves some
-        out. Raises MergeConflictError that lists every name whose values differ, and then nothing
-        is taken over.
+        out. Raises MergeConflictError that lists every name whose values differ, MergeMissingError
+        that lists every name of `include` that no input has, and then nothing is taken over.
         """
         if include and exclude:
             raise FlowStateError("merge_artifacts takes include or exclude, not both")
@@ -191,11 +213,16 @@ class FlowSpec:
                     differing.add(name)
         missing = [name for name in include if name not in found and name not in self.__dict__]
         if missing:
-            raise FlowStateError(f"no input of this join has {', '.join(sorted(missing))}")
+            raise MergeMissingError(
+                f"no input of step {self._state().step!r} has {', '.join(sorted(missing))}",
+                sorted(missing),
+                hint="leave them out of include=[...]",
+            )
         if differing:
             names = ", ".join(sorted(differing))
             raise MergeConflictError(
                 f"the inputs of step {self._state().step!r} differ in {names}",
+                sorted(differing),
                 hint="set them before merge_artifacts, or leave them out with exclude=[...]",
             )
         self._state().inherited.update(found)

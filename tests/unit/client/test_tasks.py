@@ -29,7 +29,7 @@ def test_a_task_that_failed_says_why() -> None:
     assert (task.successful, task.finished) == (False, False)
     assert task.finished_at is not None
     assert isinstance(task.exception, TaskError)
-    assert task.exception.type == "ValueError"
+    assert task.exception.type == "builtins.ValueError"
     assert task.exception.exception == "told to fail at work"
     assert task.exception.stacktrace.startswith("Traceback (most recent call last)")
     assert str(task.exception) == task.exception.stacktrace
@@ -112,7 +112,7 @@ def test_metadata_tells_about_the_process() -> None:
     assert facts["user"] == "ana"
     assert facts["attempt"] == facts["exit_code"] == "0"
     assert facts["attempt_ok"] == "True"
-    assert facts["foreach-execution-path"] == "start:1"
+    assert facts["foreach-execution-path"] == "work:1"
     assert facts["script-name"] == "demo.py"
     assert int(facts["pid"]) > 0
     assert "origin-run-id" not in facts
