@@ -15,7 +15,7 @@ from mfv.flow.config import (
 )
 from mfv.flow.spec import FlowSpec
 
-_NEEDING = frozenset({"run", "check"})
+_NEEDING = frozenset({"run", "resume", "check"})
 _NAMES = ("the configs", "the values of configs")  # no option of a command has a space in its name
 _FLAGS = {PATH_OPTION: "PATH", VALUE_OPTION: "JSON"}
 
@@ -60,10 +60,21 @@ def read_words(
     from mfv import launch
 
     given, rest = take_configs(words)
+    helping = {"--help", "-h"}.intersection(rest)
+    if "resume" in rest and not helping:
+        from mfv.cli.flowcli.resuming import configs_of
+
+        if given:
+            raise UsageError(
+                f"{given[0].origin} cannot be given: a resumed run has the configs of the run "
+                "that it goes on from",
+                hint="leave it out, or start a new run",
+            )
+        given = configs_of(flow, rest)
     try:
         return launch.read_flow_configs(flow, given, environ, user), rest
     except ParameterError:
-        if _NEEDING.intersection(rest) and not {"--help", "-h"}.intersection(rest):
+        if _NEEDING.intersection(rest) and not helping:
             raise
         return {}, rest
 

@@ -34,6 +34,7 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "run": Entry("run", "Run the flow and record the run.", parameters=True),
+    "resume": Entry("resume", "Go on where a run ended.", parameters=True),
     "check": Entry("check", "Check the graph."),
     "show": Entry("show", "Show the steps."),
     "dump": Entry("dump", "Print the artifacts of a task or a step."),

@@ -12,6 +12,7 @@ import resource
 import selectors
 import signal
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -330,6 +331,9 @@ class Engine:
             self._go_on(running.order, ending.task, ref, running.report.transition)
             if running.ended is not None:
                 self._forget(running)
+        counts = Counter(order.step for order, _ in clones)
+        for step, count in counts.items():
+            self._output.note(f"took over {step}" + (f" ({count} tasks)" if count > 1 else ""))
         for (order, clone), ref in zip(clones, refs[len(over) :], strict=True):
             self._cloned.add(order.id)
             self._go_on(order, clone.task, ref, clone.transition)

@@ -49,6 +49,8 @@ class Commits:
         )
 
     def _finished(self, ending: Ending) -> Finished:
+        if ending.is_clone:
+            return Finished(ending.task)
         if not ending.delivery:
             return Finished(ending.task, _log(ending.stdout), _log(ending.stderr))
         delivery = msgspec.msgpack.decode(ending.delivery, type=Delivery)

@@ -12,9 +12,7 @@ from pathlib import Path
 from mfv._version import __version__
 from mfv.capture import environment, git, process, snapshot
 from mfv.errors import UnpicklableError
-from mfv.flow.config import (
-    VALUE_OPTION,
-)
+from mfv.flow.config import VALUE_OPTION
 from mfv.flow.graph import Graph
 from mfv.flow.includefile import IncludeFile
 from mfv.flow.parameters import as_text
@@ -67,6 +65,7 @@ def make_opening(
         folder=printable(_below(shot.root, who.cwd)),
         cloned_from=_cloned_from(shot.root),
         given=tuple(_given_files(writer, prepared, parameters, secret)),
+        resumed_from=None if prepared.resumed is None else prepared.resumed.number,
         system_tags=tuple(map(printable, prepared.beginning.tags)),
     )
 

@@ -26,6 +26,7 @@ from mfv.flow.includefile import Included, IncludeFile, include
 from mfv.flow.lint import check
 from mfv.flow.parameters import Parameter, ParameterContext, collect, resolve
 from mfv.flow.spec import FlowSpec
+from mfv.launch.resumed import Resumed
 
 REDACTED = "<redacted>"
 
@@ -41,6 +42,7 @@ class Prepared(NamedTuple):
     included: Mapping[str, Included] = {}  # by name; the files that were given
     configs: Mapping[str, ReadConfig] = {}  # by name
     beginning: Beginning = Beginning()  # what the flow's decorators add
+    resumed: Resumed | None = None  # the run that this one goes on from
 
     def seen(self) -> dict[str, object]:
         """What steps see of all inputs, by attribute."""
@@ -93,11 +95,13 @@ def prepare(
     user: str,
     typed: Typed = NOTHING_TYPED,
     configs: Mapping[str, ReadConfig] | None = None,
+    resumed: Resumed | None = None,
 ) -> Prepared:
     """Checks the flow and finds a value for each input; raises FlowError, ParameterError.
 
     `typed`: what the command line says of decorators, which are in force from here on. `configs`:
-    as `read_flow_configs` gave them; read here if they were not.
+    as `read_flow_configs` gave them; read here if they were not. Of a run that is resumed each
+    input is what it was there, if it was recorded.
     """
     if configs is None:
         configs = read_flow_configs(flow, (), environ, user)
@@ -111,14 +115,21 @@ def prepare(
     def context(parameter: Parameter) -> ParameterContext:
         return ParameterContext(flow.__name__, user, parameter.name, print, "local", known)
 
-    values = resolve(parameters, given, environ, context)
+    old = {} if resumed is None else {n: p for n, p in parameters.items() if resumed.has(p)}
+    new = {name: one for name, one in parameters.items() if name not in old}
+    found = resolve(new, given, environ, context)
     included = {
         name: include(parameter, path)
-        for name, parameter in parameters.items()
-        if isinstance(parameter, IncludeFile) and isinstance(path := values[name], str)
+        for name, parameter in new.items()
+        if isinstance(parameter, IncludeFile) and isinstance(path := found[name], str)
     }
+    if resumed is not None:
+        found |= {name: resumed.value(parameter) for name, parameter in old.items()}
+        files = {n: resumed.included(p) for n, p in old.items() if isinstance(p, IncludeFile)}
+        included |= {name: file for name, file in files.items() if file is not None}
+    values = {name: found[name] for name in parameters}
     script = Path(inspect.getfile(flow)).absolute()
-    return Prepared(flow, graph, script, parameters, values, included, configs, beginning)
+    return Prepared(flow, graph, script, parameters, values, included, configs, beginning, resumed)
 
 
 def default_folder(script: Path) -> Path:

@@ -30,6 +30,7 @@ def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> s
         ("version", escape(opening.version or "")),
         ("environment", _environment_text(run.environment)),
         ("cloned from", escape(opening.cloned_from or "")),
+        ("goes on from", escape(_origin(opening) or "")),
     ]
     title = paint(f"run {escape(run.name)}", "bold")
     blocks = [[f"{title}  {run.run_id or '(open)'}", *_facts(facts, width)]]
@@ -176,6 +177,7 @@ def show_json(run: ShownRun) -> dict[str, Any]:
     found["command"] = list(opening.argv)
     found["script"] = opening.script
     found["cloned_from"] = opening.cloned_from
+    found["resumed_from"] = _origin(opening)
     found["mfv"] = opening.mfv
     found["steps"] = {
         name: [
@@ -205,6 +207,7 @@ def task_json(task: Task, inputs: Sequence[Artifact]) -> dict[str, Any]:
         "started": task.started,
         "ended": task.ended,
         "parents": list(task.parents),
+        "origin": None if task.origin is None else list(task.origin),
         "foreach": [
             {
                 "step": s.step,
@@ -227,6 +230,12 @@ def task_json(task: Task, inputs: Sequence[Artifact]) -> dict[str, Any]:
     }
 
 
+def _origin(opening: Opening) -> str | None:
+    """The run that this one goes on from."""
+    number = opening.resumed_from
+    return None if number is None else f"{opening.flow}/{number}"
+
+
 def file_name(path: bytes) -> str:
     """A path out of a snapshot, safe to print."""
     return escape(path.decode("utf-8", "surrogateescape"))
@@ -239,7 +248,7 @@ def _failure_json(failure: Failure) -> dict[str, str]:
 def _facts(facts: Iterable[tuple[str, str]], width: int) -> list[str]:
     # Colours take no columns, so a coloured value is not cut: those values are short.
     return [
-        f"  {pad(name, 12)} {text if chr(27) in text else cut(text, max(20, width - 15))}"
+        f"  {pad(name, 13)} {text if chr(27) in text else cut(text, max(20, width - 16))}"
         for name, text in facts
         if text
     ]
