@@ -21,10 +21,10 @@ _DROPPED = ("MFV_", "METAFLOW_", "GIT_")
 _GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 _PATIENCE = 60.0  # seconds; only a test that fails waits so long
 
-HEAD = """import os, sys, time
-from mfv import FlowSpec, JSONType, Parameter, current, parallel, step
-
-"""
+HEAD = (
+    "import os, sys, time\n"
+    "from mfv import FlowSpec, Parameter, JSONType, current, parallel, step\n\n"
+)
 TAIL = '\nif __name__ == "__main__":\n    F()\n'
 
 
