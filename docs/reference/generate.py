@@ -126,6 +126,7 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "inherited": "names of those that it only handed on",
             "not_stored": "object: name to the reason",
             "failure": "null, or `type`, `message` and `traceback`",
+            "caught": "the same of an exception that @catch took",
         },
         "An artifact: one object; a scalar has `value`, others have `frames` and what is known "
         "of `text`, `shape`, `dtype`, `length`, `low`, `high`, `mean`, `nulls`, `media` and "

@@ -90,8 +90,8 @@ class Task(RunPart):
 
     @property
     def successful(self) -> bool:
-        """Whether the task did what it was to do."""
-        return self._ref.status == "ok"
+        """Whether the task did what it was to do; as with Metaflow, not if @catch took over."""
+        return self._ref.status == "ok" and self._record.caught is None
 
     @property
     def finished(self) -> bool:

@@ -460,6 +460,7 @@ class Engine:
             peak_memory=report.peak_memory,
             next=report.transition.next,
             items=report.transition.total,
+            caught=report.caught,
         )
         spools = running.spools
         stdout, stderr = spools["stdout"].content(), spools["stderr"].content()

@@ -83,4 +83,5 @@ class Report(msgspec.Struct, frozen=True):
     inherited: tuple[str, ...]
     dropped: tuple[tuple[str, str], ...]
     failure: Failure | None
+    caught: Failure | None = None  # an exception that a decorator dealt with
     delivery: bytes = b""  # the store's own: objects, packs and what they rely on

@@ -91,6 +91,7 @@ class Attempt:
         self._readonly = {**run.constants, **run.parameters}
         self._flow = run.flow(use_cli=False)
         self._failure: Failure | None = None
+        self._caught: Failure | None = None
         self._transition = Transition()
         self._started = self._ended = 0
 
@@ -102,7 +103,8 @@ class Attempt:
             state, arguments = self._prepare()
             self._flow.__dict__.update(self._readonly)
             self._flow.__dict__["_mfv"] = state
-            run_decorated(self._task(), arguments)
+            caught = run_decorated(self._task(), arguments)
+            self._caught = None if caught is None else describe(caught)
             self._transition = self._leave(state)
         except BaseException as error:  # sys.exit, Ctrl-C, a cancelled asyncio task
             self._failure = describe(error)
@@ -146,6 +148,7 @@ class Attempt:
             inherited=tuple(sorted({*inherited, *unchanged})),
             dropped=(*dropped, *saved.dropped),
             failure=self._failure,
+            caught=self._caught,
             delivery=saved.delivery,
         )
 

@@ -174,6 +174,7 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
     next: tuple[str, ...] = ()  # the steps that it led to; of a switch, the one that it chose
     items: int = 0  # how many tasks its foreach, or its num_parallel, led to
     origin: tuple[int, int] | None = None  # run and id of the task that this one is a clone of
+    caught: Failure | None = None  # the exception of a step that went on all the same
 
     @property
     def pathspec(self) -> str:

@@ -79,7 +79,7 @@ def step_text(run: ShownRun, step: str, *, width: int, paint: Paint) -> str:
 def task_text(task: Task, inputs: Sequence[Artifact], *, width: int, paint: Paint) -> str:
     """A task: how it went, and every artifact. `inputs`: parameters and constants."""
     facts = [
-        ("status", status_text(task.status, paint)),
+        ("status", status_text(task.status, paint) + (", @catch took over" if task.caught else "")),
         ("started", date(task.started)),
         ("duration", duration((task.ended - task.started) / 1e6)),
         ("attempt", str(task.attempt) if task.attempt else ""),
@@ -99,8 +99,9 @@ def task_text(task: Task, inputs: Sequence[Artifact], *, width: int, paint: Pain
     if task.dropped:
         lines = [f"  {escape(why)}" for _, why in task.dropped]
         blocks.append([paint("not stored", "bold", "yellow"), *lines])
-    if task.failure is not None:
-        blocks.append(_failure(task.failure, task.step, paint))
+    for failure in (task.failure, task.caught):
+        if failure is not None:
+            blocks.append(_failure(failure, task.step, paint))
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
@@ -227,6 +228,7 @@ def task_json(task: Task, inputs: Sequence[Artifact]) -> dict[str, Any]:
         "inherited": list(task.inherited),
         "not_stored": dict(task.dropped),
         "failure": None if task.failure is None else _failure_json(task.failure),
+        "caught": None if task.caught is None else _failure_json(task.caught),
     }
 
 

@@ -43,7 +43,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compat": {"errors", "capture", "flow", "client"},  # and all that is public, by name
     "cli": {
         *("_version", "errors", "ids", "manifest", "storage", "serde", "capture"),
-        *("repo", "maintain", "diff", "flow", "client", "compare", "checkout", "launch", "render"),
+        *(
+            "repo",
+            "maintain",
+            "diff",
+            "flow",
+            "client",
+            "compare",
+            "checkout",
+            "resume",
+            "launch",
+            "render",
+        ),
         "compat",
     },
     "mfv": {"_version", "client", "flow", "runner", "cli"},  # loaded on first use

@@ -105,7 +105,7 @@ def test_what_runs_in_a_clone_is_recorded_beside_the_run_it_came_from(copy: Path
     assert made["code"] == mfv_command(copy, "show", "TrainFlow/1", "--json").json["code"]
     diff = mfv_command(copy, "diff", "TrainFlow/1", "TrainFlow/3", "--json").json
     assert diff["same"] is True
-    assert "cloned from  TrainFlow/1" in mfv_command(copy, "show", "@").out
+    assert "cloned from   TrainFlow/1" in mfv_command(copy, "show", "@").out
 
 
 def test_a_clone_far_from_the_repository_makes_one_of_its_own(copy: Path, tmp_path: Path) -> None:

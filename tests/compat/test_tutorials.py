@@ -48,10 +48,6 @@ class Both(NamedTuple):
         return ours, self.theirs.call("-c", code)
 
 
-needs_files = pytest.mark.skipif("IncludeFile" not in mfv.__all__, reason="mfv has no IncludeFile")
-needs_conda = pytest.mark.skipif("conda" not in mfv.__all__, reason="mfv has no conda")
-
-
 @pytest.fixture(scope="module")
 def both(metaflow_python: str, tmp_path_factory: pytest.TempPathFactory) -> Both:
     folder = tmp_path_factory.mktemp("tutorials")
@@ -109,7 +105,6 @@ def test_00_hello_world(both: Both) -> None:
     }
 
 
-@needs_files
 @pytest.mark.parametrize(
     "options",
     [
@@ -125,7 +120,6 @@ def test_01_playlist_with_its_options(both: Both, options: tuple[str, ...]) -> N
     assert any(line.startswith("Pick 1: ") for line in said["end"])
 
 
-@needs_files
 @pytest.mark.parametrize(
     "options",
     [
@@ -144,7 +138,6 @@ def test_01_playlist_refuses_bad_options(both: Both, options: tuple[str, ...]) -
     assert options[0].removeprefix("--") in ours.stderr
 
 
-@needs_files
 def test_the_notebook_of_01_reads_the_runs(both: Both) -> None:
     said = same(
         both.script(cells(both.ours.folder / "01-playlist" / "playlist.ipynb")),
@@ -154,7 +147,6 @@ def test_the_notebook_of_01_reads_the_runs(both: Both) -> None:
     assert "Using run: Run('PlayListFlow/N')" in said
 
 
-@needs_files
 def test_02_statistics_and_its_notebook(both: Both) -> None:
     said = same(both.flow("02-statistics/stats.py"), printed)
     assert isinstance(said, dict)
@@ -166,7 +158,6 @@ def test_02_statistics_and_its_notebook(both: Both) -> None:
     same(both.script(code), lambda done: unnamed(done.stdout))
 
 
-@needs_files
 def test_03_playlist_redux_reads_the_run_of_02(both: Both) -> None:
     same(both.flow("02-statistics/stats.py"), printed)
     for options in ((), ("--genre", "Drama", "--recommendations", "2"), ("--genre", "none")):
@@ -175,8 +166,6 @@ def test_03_playlist_redux_reads_the_run_of_02(both: Both) -> None:
         assert "Using analysis from" in str(said)
 
 
-@needs_files
-@needs_conda
 def test_04_playlist_plus_runs_without_its_conda_environment(both: Both) -> None:
     # Metaflow needs conda here, and no network is there in a test: mfv runs it with a module that
     # stands for the package.

@@ -9,8 +9,8 @@ from mfv.flow.decorators.base import RunningTask, decoration_of
 from mfv.flow.spec import FlowStateError
 
 
-def run_decorated(task: RunningTask, arguments: Sequence[Any]) -> None:
-    """Runs the step; raises what no decorator dealt with.
+def run_decorated(task: RunningTask, arguments: Sequence[Any]) -> Exception | None:
+    """Runs the step; returns an exception that a decorator dealt with, raises any other.
 
     What `before` and `after` raise is the step's own failure, and every decorator hears of a
     failure, even if one before it has dealt with it.
@@ -37,6 +37,8 @@ def run_decorated(task: RunningTask, arguments: Sequence[Any]) -> None:
         heard = [decorator.failed(task, error) for decorator in decorators]
         if not any(heard):
             raise
+        return error
+    return None
 
 
 def go_on(task: RunningTask, **keywords: Any) -> None:

@@ -124,4 +124,8 @@ def test_what_is_not_plainly_right_is_left_to_typer(name: str, words: list[str])
 
 def test_everything_behind_the_script_is_the_flow_s() -> None:
     values = parse(params_of(load("run")), ["flow.py", "--json", "--", "-x", "--help"])
-    assert values == {"script": "flow.py", "words": ["--json", "--", "-x", "--help"]}
+    assert values == {
+        "script": "flow.py",
+        "compat": False,
+        "words": ["--json", "--", "-x", "--help"],
+    }

@@ -332,7 +332,7 @@ def test_a_task_that_dies_instead_of_storing_again_is_a_failed_one(
 
 
 def _report(transition: Transition) -> Report:
-    return Report("ok", 1, 2, 0.0, 0, transition, (), (), (), None, b"first")
+    return Report("ok", 1, 2, 0.0, 0, transition, (), (), (), None, delivery=b"first")
 
 
 def test_a_recorder_that_fails_ends_the_run_and_every_task(interrupts: Interrupts) -> None:
@@ -595,7 +595,8 @@ def test_a_run_that_was_done_whole_is_cloned_whole_without_a_process(
     outcome = play(WIDE, reporting(WIDE), recorder, interrupts, watcher, origin=earlier)
     assert (outcome.status, outcome.sealed) == ("ok", True)
     assert len(cloned(recorder)) == ITEMS + 3
-    assert watcher.said == []
+    told = ["took over start", f"took over each ({ITEMS} tasks)", "took over join", "took over end"]
+    assert watcher.said == [("note", 0, text) for text in told]
 
 
 def test_a_gang_is_cloned_whole_or_runs_whole(interrupts: Interrupts) -> None:
