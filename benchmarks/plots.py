@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import BenchmarkError
@@ -95,3 +95,30 @@ def _frame(axes: object, series: Series, unit: str) -> None:
     axes.set_xlabel("version")  # type: ignore[attr-defined]
     axes.set_ylabel(unit)  # type: ignore[attr-defined]
     axes.spines[["top", "right"]].set_visible(False)  # type: ignore[attr-defined]
+
+
+def plot_curve(points: Mapping[int, float], across: str, up: str, path: Path) -> None:
+    """Writes one line over a logarithmic axis to `path`; BenchmarkError without matplotlib."""
+    try:
+        import matplotlib
+    except ImportError:
+        raise BenchmarkError(
+            "no matplotlib to draw a plot with", hint="pip install -e '.[examples]'"
+        ) from None
+    matplotlib.use("svg")
+    import matplotlib.pyplot as pyplot
+
+    with matplotlib.rc_context(_FIXED):
+        figure, axes = pyplot.subplots(figsize=(5, 3))
+        colour, mark = _STYLES["mfv"]
+        axes.plot(list(points), list(points.values()), color=colour, marker=mark)
+        axes.set_xscale("log")
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel(across)
+        axes.set_ylabel(up)
+        axes.grid(alpha=0.3)
+        figure.tight_layout()
+        figure.savefig(path, format="svg", metadata={"Date": None})
+        pyplot.close(figure)
+    lines_of_file = path.read_text("utf-8").splitlines()
+    path.write_text("\n".join(line.rstrip() for line in lines_of_file) + "\n", encoding="utf-8")

@@ -17,10 +17,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from mfv.flow.causes import Causes
 from mfv.flow.gangs import Gangs, Member
 from mfv.flow.graph import Graph
+from mfv.flow.insistence import Insistence
 from mfv.flow.interrupts import Interrupts
-from mfv.flow.memory import OutOfMemory
 from mfv.flow.order import Order, Transition
 from mfv.flow.plan import Plan
 from mfv.flow.policy import Policy
@@ -44,8 +45,6 @@ from mfv.manifest.records import Failure, Task, TaskRef
 
 _FDS_A_TASK = 3
 _FDS_ASIDE = 64  # for everything else that the scheduler has open
-_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
-_PATIENCE = (3.0, 3.0)  # seconds from SIGINT to SIGTERM, and from there to SIGKILL
 # An entry of the log costs some fsyncs, whatever it holds: for so long after a task ended the
 # scheduler waits for others that are about to.
 _GATHERING = 0.005  # seconds
@@ -79,7 +78,7 @@ class Engine:
         self._plan = Plan(graph, run)
         self._server, self._recorder, self._output = server, recorder, output
         self._interrupts = interrupts
-        self._out_of_memory = OutOfMemory()
+        self._causes = Causes()
         self._policies, self._origin = policies or {}, origin
         fds, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._allowed = max(1, (fds - _FDS_ASIDE) // _FDS_A_TASK) if fds >= 0 else None
@@ -95,8 +94,7 @@ class Engine:
         self._first_failure: tuple[str | None, Failure] | None = None
         self._results: tuple[Artifact, ...] = ()
         self._sealed = False
-        self._interrupted: float | None = None  # when; None while nobody asked to stop
-        self._signals_sent = 0
+        self._stop = Insistence(server.kill)
         self._selector = selectors.DefaultSelector()
         self._selector.register(server.control, selectors.EVENT_READ, self._serve)
         self._selector.register(interrupts.fd, selectors.EVENT_READ, self._heed)
@@ -119,7 +117,7 @@ class Engine:
             self._selector.close()
         if self._sealed:
             return Outcome("ok", self._results, sealed=True)  # whatever was asked for since
-        if self._interrupted is not None:
+        if self._stop.asked:
             step = self._first_failure[0] if self._first_failure else None
             return Outcome("interrupted", failed_step=step)
         if self._first_failure is not None:
@@ -129,7 +127,7 @@ class Engine:
 
     @property
     def _stopping(self) -> bool:
-        return self._first_failure is not None or self._interrupted is not None
+        return self._first_failure is not None or self._stop.asked
 
     def _turn(self) -> None:
         self._heed()
@@ -161,7 +159,7 @@ class Engine:
             moments.append(self._queue.due())
         now = time.monotonic()
         waits = [moment - now for moment in moments if moment is not None]
-        waits += [wait for wait in (self._press(), wanted) if wait is not None]
+        waits += [wait for wait in (self._stop.press(), wanted) if wait is not None]
         if self._over:
             waits.append(self._gathered())
         return max(0.0, min(waits)) if waits else None
@@ -176,7 +174,9 @@ class Engine:
     def _heed(self) -> None:
         """Does what was asked for by signals."""
         for _ in range(self._interrupts.take()):
-            self._interrupt()
+            if not self._stop.asked:
+                self._output.note("interrupted: stopping the running tasks")
+            self._stop.ask()
 
     def _start_all(self) -> None:
         """Starts, or clones, what can run and has room."""
@@ -312,7 +312,7 @@ class Engine:
         """Makes all that is over durable with one entry, then goes on from there."""
         over, self._over = self._over, []
         clones, self._clones = self._clones, []
-        endings = [self._ending(running) for running in over]
+        endings = [running.ending(self._flow) for running in over]
         endings += [Ending(clone.task) for _, clone in clones]
         results = self._last_results(endings)
         try:
@@ -413,7 +413,7 @@ class Engine:
             return
         self._first_failure = (step, failure)
         others = sum(not other.committed for other in self._running.values())
-        if others and self._interrupted is None:
+        if others and not self._stop.asked:
             self._output.note(f"waiting for {others} running tasks (Ctrl-C stops them)")
 
     def _policy(self, step: str) -> Policy:
@@ -434,81 +434,11 @@ class Engine:
                 running.fail(Failure("killed", reason, ""))
                 self._is_over(running)
 
-    def _ending(self, running: Running) -> Ending:
-        report, order = running.report, running.order
-        assert report is not None
-        code = running.ended.code if running.ended else int(report.failure is not None)
-        task = Task(
-            flow=self._flow,
-            run=order.run,
-            step=order.step,
-            id=order.id,
-            status=report.status,
-            started=report.started,
-            ended=report.ended,
-            attempt=order.attempt,
-            pid=running.pid,
-            parents=tuple(ref.id for ref in order.parents),
-            splits=order.splits,
-            artifacts=report.artifacts,
-            inherited=report.inherited,
-            dropped=report.dropped,
-            failure=report.failure,
-            exit_code=code,
-            signal=running.ended.signal if running.ended else 0,
-            cpu=report.cpu,
-            peak_memory=report.peak_memory,
-            next=report.transition.next,
-            items=report.transition.total,
-            caught=report.caught,
-        )
-        spools = running.spools
-        stdout, stderr = spools["stdout"].content(), spools["stderr"].content()
-        return Ending(task, stdout, stderr, report.delivery)
-
     def _cause(self, ended: Ended) -> Failure:
         """Why a process ended without a report."""
-        if self._interrupted is not None:
+        if self._stop.asked:
             return Failure("interrupted", "the run was interrupted", "")
-        if ended.signal:
-            return Failure("killed", self._death(ended.signal), "")
-        message = f"its process ended with exit code {ended.code} before the step was over"
-        return Failure("exited", message, "")
-
-    def _death(self, number: int) -> str:
-        try:
-            name = signal.Signals(number).name
-        except ValueError:  # a real-time signal between the two that have names
-            name = f"signal {number}"
-        if number == signal.SIGKILL:
-            if self._out_of_memory.killed():
-                return "out of memory: the kernel ended its process"
-            name += " (out of memory? see `dmesg`)"
-        elif number in _CRASHES:
-            name += ", a crash in native code"
-        return f"its process was ended by {name}"
-
-    def _interrupt(self) -> None:
-        """Asks all tasks to end; asked twice, ends them."""
-        if self._interrupted is None:
-            self._interrupted = time.monotonic()
-            self._output.note("interrupted: stopping the running tasks")
-            self._server.kill(signal.SIGINT)
-        else:
-            self._signals_sent = len(_PATIENCE)
-            self._server.kill(signal.SIGKILL)
-
-    def _press(self) -> float | None:
-        """After an interrupt: insists in steps. Returns how long the loop may sleep, seconds."""
-        if self._interrupted is None or self._signals_sent >= len(_PATIENCE):
-            return None
-        due = self._interrupted + sum(_PATIENCE[: self._signals_sent + 1])
-        left = due - time.monotonic()
-        if left > 0:
-            return left
-        self._server.kill((signal.SIGTERM, signal.SIGKILL)[self._signals_sent])
-        self._signals_sent += 1
-        return self._press()
+        return self._causes.of(ended)
 
     def _forget(self, running: Running) -> None:
         del self._running[running.order.ticket]

@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 
 from mfv.flow.order import Order, Report, Transition
-from mfv.flow.seams import Stream
+from mfv.flow.seams import Ending, Stream
 from mfv.flow.spool import Spool
 from mfv.flow.workers import Channels, Ended, Inbox
-from mfv.manifest.records import Failure
+from mfv.manifest.records import Failure, Task
 
 _READ = 1 << 16  # bytes a read
 
@@ -107,6 +107,38 @@ class Running:
         self.report = Report(
             "failed", self.begun, now(), 0.0, 0, Transition(), (), (), (), self.doom or failure
         )
+
+    def ending(self, flow: str) -> Ending:
+        """What is to be committed of it, once there is a report."""
+        report, order = self.report, self.order
+        assert report is not None
+        code = self.ended.code if self.ended else int(report.failure is not None)
+        task = Task(
+            flow=flow,
+            run=order.run,
+            step=order.step,
+            id=order.id,
+            status=report.status,
+            started=report.started,
+            ended=report.ended,
+            attempt=order.attempt,
+            pid=self.pid,
+            parents=tuple(ref.id for ref in order.parents),
+            splits=order.splits,
+            artifacts=report.artifacts,
+            inherited=report.inherited,
+            dropped=report.dropped,
+            failure=report.failure,
+            exit_code=code,
+            signal=self.ended.signal if self.ended else 0,
+            cpu=report.cpu,
+            peak_memory=report.peak_memory,
+            next=report.transition.next,
+            items=report.transition.total,
+            caught=report.caught,
+        )
+        stdout, stderr = self.spools["stdout"].content(), self.spools["stderr"].content()
+        return Ending(task, stdout, stderr, report.delivery)
 
     def close(self, selector: selectors.BaseSelector) -> None:
         """Lets go of everything."""
