@@ -22,6 +22,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "init": Entry("init", "Make a repository here.", RUN),
     "run": Entry("run", "Run a flow: the same as `python FLOW.py run`.", RUN),
+    "resume": Entry("resume", "Go on where a run ended.", RUN),
     "log": Entry("log", "List runs, newest first.", LOOK),
     "show": Entry("show", "Show a run, a step, a task or an artifact.", LOOK),
     "cat": Entry("cat", "Write out an artifact or a file of the code.", LOOK),

@@ -32,11 +32,11 @@ def command(
         raise NotFoundError(f"there is no file {script}", hint="give the path of a flow's script")
     if compat:
         import mfv.compat.metaflow  # noqa: F401  (its import is what does it)
-    _become(path, ["run", *words])
+    become(path, ["run", *words])
 
 
-def _become(script: Path, words: list[str]) -> NoReturn:
-    """Runs `script` as `python SCRIPT run …` does, in this process."""
+def become(script: Path, words: list[str]) -> NoReturn:
+    """Runs `script` as `python SCRIPT WORDS` does, in this process."""
     import runpy
 
     sys.argv = [os.fspath(script), *words]

@@ -90,7 +90,6 @@ class Engine:
         self._over: list[Running] = []  # to be committed
         self._over_since = 0.0  # of the monotonic clock
         self._clones: list[tuple[Order, Clone]] = []  # the same
-        self._cloned: set[int] = set()  # ids
         self._first_failure: tuple[str | None, Failure] | None = None
         self._results: tuple[Artifact, ...] = ()
         self._sealed = False
@@ -204,9 +203,6 @@ class Engine:
             return None
         found = []
         for order in orders:
-            # What comes after something new is new.
-            if not all(ref.id in self._cloned for ref in order.parents):
-                return None
             clone = self._origin.clone(order)
             if clone is None:
                 return None
@@ -327,6 +323,8 @@ class Engine:
             with contextlib.suppress(OSError):
                 send(running.channels.line, b"")
             self._output.finished(running.order, running.pid, ending.task)
+            if self._origin is not None:
+                self._origin.ran(ending.task)
             assert running.report is not None
             self._go_on(running.order, ending.task, ref, running.report.transition)
             if running.ended is not None:
@@ -335,7 +333,6 @@ class Engine:
         for step, count in counts.items():
             self._output.note(f"took over {step}" + (f" ({count} tasks)" if count > 1 else ""))
         for (order, clone), ref in zip(clones, refs[len(over) :], strict=True):
-            self._cloned.add(order.id)
             self._go_on(order, clone.task, ref, clone.transition)
 
     def _last_results(self, endings: Sequence[Ending]) -> tuple[Artifact, ...] | None:

@@ -1,4 +1,4 @@
-"""What the scheduler asks of others: to record, to tell, and what an earlier run has done."""
+"""What the scheduler asks of others: to record, to tell, and what earlier runs have done."""
 
 from __future__ import annotations
 
@@ -77,10 +77,14 @@ class Clone(NamedTuple):
 
 
 class Origin(Protocol):
-    """The run that this one goes on from."""
+    """The finished work of earlier runs."""
 
     def clone(self, order: Order) -> Clone | None:
-        """What it has done of `order`; None if that has to run."""
+        """What they have done of `order`; None if that has to run."""
+        ...
+
+    def ran(self, task: Task) -> None:
+        """Told of a task that ran, before `clone` is asked for what comes after it."""
         ...
 
 

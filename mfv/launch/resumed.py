@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from mfv.flow.graph import read_graph
 from mfv.flow.includefile import Included, IncludeFile, restore
-from mfv.flow.parameters import Parameter
+from mfv.flow.parameters import Parameter, collect
 from mfv.flow.spec import FlowSpec
-from mfv.manifest.artifact import Artifact
-from mfv.manifest.records import Opening, Tree
 from mfv.repo.artifacts import load
 from mfv.repo.view import RunView
 from mfv.resume import check_step
@@ -23,6 +21,7 @@ class Resumed(NamedTuple):
     step: str | None
     recorded: Mapping[str, object]  # its inputs by attribute, but for those that were secret
     paths: Mapping[str, str]  # of its included files, by name
+    trust: bool = False  # whether all that succeeded is taken over, whatever changed since
 
     def value(self, parameter: Parameter) -> object:
         """What the parameter was; of an IncludeFile its path."""
@@ -43,12 +42,23 @@ class Resumed(NamedTuple):
         return Included(path, content, restore(parameter, content))
 
 
-def resume(view: RunView, flow: type[FlowSpec], step: str | None) -> Resumed:
-    """Reads the inputs of the run of `view`; FlowError if the flow has no such step."""
+def resume(
+    view: RunView,
+    flow: type[FlowSpec],
+    step: str | None,
+    *,
+    anew: Collection[str] = (),
+    trust: bool = False,
+) -> Resumed:
+    """Reads the inputs of the run of `view`; FlowError if the flow has no such step.
+
+    `anew`: parameters, by name, that are not to be what they were.
+    """
     check_step(read_graph(flow), step)
     opening = view.opening
     # A config that held a secret was recorded without it, and is none of the parameters.
     secret = {name.rpartition(" ")[2] for name in opening.secret}
+    secret |= {one.attribute for name, one in collect(flow).items() if name in anew}
     database = view.repository.database
     recorded = {
         artifact.name: load(database, artifact)
@@ -56,32 +66,4 @@ def resume(view: RunView, flow: type[FlowSpec], step: str | None) -> Resumed:
         if artifact.name not in secret
     }
     paths = {one.option[0]: one.path for one in opening.given if len(one.option) == 1}
-    return Resumed(view.number, step, recorded, paths)
-
-
-def notes(view: RunView, opening: Opening, constants: Mapping[str, Artifact]) -> Iterator[str]:
-    """What is not as it was in the origin, so that nobody takes old values for new ones."""
-    changed = _changed_files(view.tree, view.repository.tree(opening))
-    if changed:
-        listed = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if changed[3:] else "")
-        yield (
-            f"{listed} changed since {view.name}: what is taken over was made by the old code "
-            "(`resume STEP` runs everything from a step on)"
-        )
-    for name, old in view.constants.items():
-        new = constants.get(name)
-        if new is not None and new.id != old.id:
-            before, now = old.summary.text or old.value, new.summary.text or new.value
-            yield (
-                f"{name} is {now!s:.60} now, and was {before!s:.60} in {view.name}: what is taken "
-                "over was made with that"
-            )
-
-
-def _changed_files(old: Tree, new: Tree) -> list[str]:
-    """The files that are not what they were, and Python files that are new."""
-    before = {file.path: file.blob for file in old.files}
-    now = {file.path: file.blob for file in new.files}
-    paths = {path for path, blob in before.items() if now.get(path) != blob}
-    paths |= {path for path in now if path not in before and path.endswith(b".py")}
-    return [path.decode("utf-8", "backslashreplace") for path in sorted(paths)]
+    return Resumed(view.number, step, recorded, paths, trust)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from mfv.capture import process
 from mfv.capture.listing import NESTED_CLONE
 from mfv.capture.user import user_at_host
-from mfv.errors import NotFoundError
 from mfv.flow.decorators.base import policy_of
 from mfv.flow.engine import Engine
 from mfv.flow.interrupts import Interrupts
@@ -23,15 +22,13 @@ from mfv.flow.workers import TaskServer
 from mfv.launch.commits import Commits
 from mfv.launch.opening import make_opening
 from mfv.launch.prepare import Prepared
-from mfv.launch.resumed import Resumed, notes
+from mfv.launch.reuse import origin_of
 from mfv.launch.spawned import briefing
 from mfv.launch.tasks import run_task, warm_up
 from mfv.repo.config import Process
 from mfv.repo.config import read as read_config
 from mfv.repo.recorder import RunRecorder
 from mfv.repo.repository import Repository
-from mfv.repo.view import RunView
-from mfv.resume import Origin
 from mfv.storage.local import LocalBackend
 
 
@@ -122,9 +119,7 @@ def _run(
                 state = repository.log.state.find(recorder.flow, recorder.number)
                 assert state is not None
                 repository.tag(add=[(state, tag) for tag in tags])
-            origin = None
-            if prepared.resumed is not None:
-                origin = _origin(prepared, prepared.resumed, repository, recorder, output)
+            origin = origin_of(prepared, repository, recorder, output.note)
             commits = Commits(recorder)
             outcome = Engine(
                 prepared.graph,
@@ -146,21 +141,3 @@ def _run(
         return Result(recorder.name, outcome, len(left_out))
     finally:
         server.stop()
-
-
-def _origin(
-    prepared: Prepared,
-    resumed: Resumed,
-    repository: Repository,
-    recorder: RunRecorder,
-    output: Output,
-) -> Origin:
-    """The run that is gone on from; tells what is not as it was there."""
-    state = repository.log.state.find(recorder.flow, resumed.number)
-    if state is None:
-        raise NotFoundError(f"{recorder.flow}/{resumed.number} is not there any more")
-    view = RunView(repository, state)
-    constants = {artifact.name: artifact for artifact in recorder.opening.constants}
-    for note in notes(view, recorder.opening, constants):
-        output.note(note)
-    return Origin(view, prepared.graph, recorder.number, constants, resumed.step)

@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "capture": {"errors", "ids"},
     "odb": {"errors", "ids", "storage"},
     "diff": {"errors", "ids", "manifest"},
+    "code": {"errors"},
     "repo": BELOW_REPO,
     "maintain": {"repo", *BELOW_REPO},
     "flow": {"errors", "ids", "manifest"},
@@ -37,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner": {"client", "errors"},
     "compare": {"repo", "diff", *BELOW_REPO},
     "checkout": {"repo", *BELOW_REPO},
-    "resume": {"flow", "repo", *BELOW_REPO},
+    "resume": {"code", "flow", "repo", *BELOW_REPO},
     "launch": {"resume", "flow", "client", "repo", "_version", *BELOW_REPO},
     "render": VALUES,
     "compat": {"errors", "capture", "flow", "client"},  # and all that is public, by name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from processes import Place
 
@@ -19,7 +21,7 @@ def start(self):
 
 @step
 def body(self):
-    if self.input == 2 and os.path.exists("broken"):
+    if self.input == 2 and os.path.exists("../broken"):
         raise ValueError("broken")
     self.got = self.input * 10
     print("body", self.input)
@@ -37,13 +39,18 @@ def end(self):
 """
 
 
+def broken(place: Place) -> Path:
+    """A file outside of the project, with which a step fails."""
+    return place.folder.parent / "broken"
+
+
 @pytest.fixture
 def failed(place: Place) -> Place:
     """A place with a run that failed in one task of its foreach."""
     place.write(FLOW)
-    (place.folder / "broken").touch()
+    broken(place).touch()
     place.run("--width", "5", code=1)
-    (place.folder / "broken").unlink()
+    broken(place).unlink()
     return place
 
 
@@ -108,25 +115,26 @@ def test_the_parameters_are_those_of_the_origin(failed: Place) -> None:
     done = failed.python("flow.py", "resume", "--width", "6")
     assert done.code == 2
     assert "--width cannot be changed: a resumed run has the parameters of F/2" in done.err
+    assert "`--set width=VALUE` changes it" in done.err
 
 
 def test_a_secret_is_given_again(place: Place) -> None:
     place.write(FLOW)
-    (place.folder / "broken").touch()
+    broken(place).touch()
     place.run("--token", "s3cret", code=1)
-    (place.folder / "broken").unlink()
+    broken(place).unlink()
     resume(place, "--token", "s3cret")
     assert place.values("end", run=2)["seen"][2] == 6
     assert "s3cret" not in place.mfv("show", "F/2").text
 
 
-def test_what_changed_since_is_told_and_recorded_as_it_was(
+def test_code_that_is_trusted_is_told_of_and_what_it_made_recorded_as_it_was(
     failed: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = failed.folder / "flow.py"
     script.write_text(script.read_text().replace("* 10", "* 100"))
     monkeypatch.setenv("SIZE", "8")
-    said = resume(failed)
+    said = resume(failed, "--trust-code")
     assert "flow.py changed since F/1" in said
     assert "SIZE is 8 now, and was 3 in F/1" in said
     view = failed.view(2)
@@ -190,7 +198,7 @@ def test_repeated_steps_are_taken_over_in_their_order(place: Place) -> None:
         @step
         def loop(self):
             self.count += 1
-            if self.count == 4 and os.path.exists("broken"):
+            if self.count == 4 and os.path.exists("../broken"):
                 raise ValueError("broken")
             self.more = self.count < 5
             self.next({True: self.loop, False: self.end}, condition="more")
@@ -200,9 +208,9 @@ def test_repeated_steps_are_taken_over_in_their_order(place: Place) -> None:
             pass
         """
     )
-    (place.folder / "broken").touch()
+    broken(place).touch()
     place.run(code=1)
-    (place.folder / "broken").unlink()
+    broken(place).unlink()
     resume(place)
     view = place.view(2)
     loops = [view.repository.task(ref) for ref in view.step("loop")]

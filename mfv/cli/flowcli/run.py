@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Mapping
+from typing import Annotated
 
 from mfv import launch
 from mfv.capture.user import user_name
+from mfv.cli.command import option
 from mfv.cli.flowcli.call import Call
 from mfv.cli.flowcli.starting import (
     MaxLogSize,
@@ -32,8 +34,14 @@ def command(
     runner_attribute_file: RunnerFile = None,
     namespace: Namespace = None,
     process: ProcessWay = None,
+    reuse: Annotated[
+        bool, option("--reuse", help="Take over what an earlier run made of the same.")
+    ] = False,
 ) -> int:
     """Run the flow and record the run.
+
+    With --reuse a task is taken over from the newest earlier run of the flow that made it of the
+    same code, parameters and inputs.
 
     Examples: python flow.py run · python flow.py run --tag trial --max-workers 4
     """
@@ -49,8 +57,9 @@ def command(
     )
 
     def prepare() -> launch.Prepared:
-        return launch.prepare(
+        prepared = launch.prepare(
             call.flow, parameters, os.environ, user_name(), call.typed, call.configs
         )
+        return prepared._replace(reuse=reuse)
 
     return start(call, options, prepare)
