@@ -44,8 +44,8 @@ class Mentions:
         self.modules: list[tuple[str, int]] = []  # that are imported: dotted name and level
         self.level = Level.KNOWN
         self.computed: list[Chain | None] = []  # of which attributes are read by computed names
-        self.files: set[str] = set()  # names of files that may be read
-        self.any_file = False  # whether files of unknown names may be read
+        # Calls that may read a file: what is called, and the file, where that is known.
+        self.readers: set[tuple[Chain | None, str | None]] = set()
         self.reads_docs = False
 
     def add(self, node: ast.AST) -> None:
@@ -174,10 +174,7 @@ class Mentions:
             else:
                 given = [base]
         text = _text(given[0])
-        if text is None or not text.strip("./*"):
-            self.any_file = True
-        else:
-            self.files.add(text)
+        self.readers.add((chain, text if text is not None and text.strip("./*") else None))
 
     def _in_constant(self, node: ast.Constant) -> bool:
         if isinstance(node.value, str):

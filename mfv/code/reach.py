@@ -446,8 +446,10 @@ class _Walk:
     def _take(self, part: Part) -> None:
         code, found = self._code, part.mentions
         self.texts |= found.texts
-        self.files |= found.files
-        self.any_file = self.any_file or found.any_file
+        for called, file in found.readers:
+            if called is None or not self._is_ours(part, called):
+                self.files |= {file} if file is not None else set()
+                self.any_file = self.any_file or file is None
         self._docs = self._docs or found.reads_docs
         self.level = max(self.level, found.level)
         if part.binding is not None:
@@ -472,6 +474,16 @@ class _Walk:
             for chain in part.at_class.mentions.values | part.at_class.mentions.calls:
                 if code.members(chain[0]) or code.is_value(chain[0]):
                     self._own(chain[0])
+
+    def _is_ours(self, part: Part, chain: Chain) -> bool:
+        """Whether what is called is of the project, so that what it does itself is seen."""
+        if chain[0] == part.me:
+            return len(chain) == 2 and bool(self._code.members(chain[1]))
+        targets = self._code.resolve(part.path, chain, part.mentions.bindings)
+        return any(
+            target.part is not None and target.part.is_definition and not target.rest
+            for target in targets
+        )
 
     def _take_own(self, part: Part) -> None:
         found = part.mentions

@@ -66,6 +66,7 @@ def make_opening(
         cloned_from=_cloned_from(shot.root),
         given=tuple(_given_files(writer, prepared, parameters, secret)),
         resumed_from=None if prepared.resumed is None else prepared.resumed.number,
+        trusted=prepared.resumed is not None and prepared.resumed.trust,
         system_tags=tuple(map(printable, prepared.beginning.tags)),
     )
 

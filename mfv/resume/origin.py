@@ -60,10 +60,11 @@ class Origin:
         self._past, self._tell = past, tell
         self._current = current or Current()
         # What a cloned task saw is kept with it, where it is not what the new run has.
+        # One that is taken over because it does not depend on them has those of the new run.
         self._old_constants = [
             artifact
             for name, artifact in view.constants.items()
-            if name not in constants or constants[name].id != artifact.id
+            if past is None and (name not in constants or constants[name].id != artifact.id)
         ]
         self.elsewhere = {name for name in graph.nodes if self._leads_elsewhere(name)}
         self.left_out = after(graph, [step] if step is not None else [])
@@ -96,6 +97,8 @@ class Origin:
         following = task.next or node.next
         if (splitting and not task.items) or not set(following) <= set(node.next):
             return None
+        if self._is_unseen(task):
+            return None
         why = self._differs(order, task)
         if why is not None:
             if order.step not in self._told:
@@ -116,6 +119,14 @@ class Origin:
         self._source.pop(task.id, None)
         self._intact.discard(task.id)
 
+    def unseen(self) -> set[str]:
+        """The steps of which nobody knows whether they were made by the code of their run."""
+        self._places()
+        return {task.step for task in self._by_id.values() if self._is_unseen(task)}
+
+    def _is_unseen(self, task: Task) -> bool:
+        return self._past is not None and task.origin is not None and self._view.opening.trusted
+
     def finished(self) -> dict[str, tuple[int, int]]:
         """By step: how many of its tasks succeeded, and how many there were."""
         self._places()
@@ -127,6 +138,8 @@ class Origin:
 
     def _as_new(self, task: Task, order: Order) -> Task:
         own = {artifact.name: artifact for artifact in task.artifacts}
+        if self._past is not None:
+            own = self._inputs(own)
         for constant in self._old_constants:
             own.setdefault(constant.name, constant)
         if self._is_intact(order, task):

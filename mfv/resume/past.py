@@ -73,14 +73,19 @@ class Past:
         for artifact in artifacts:
             if artifact.serializer != PICKLE or not artifact.frames:
                 continue
-            blob = artifact.frames[0].blob
-            if blob not in self._carried:
-                data = bytes(self.view.repository.database.read_blob(BlobId(blob)))
-                self._carried[blob] = next((c.why for c in self.carriers if _names(data, c)), None)
-            why = self._carried[blob]
-            if why is not None:
-                return f"{artifact.name} leads to code that is not as it was: {why}"
+            # The buffers of arrays and tables hold numbers; others may hold pickles of their own.
+            is_data = artifact.summary.dtype is not None or artifact.summary.columns
+            for frame in artifact.frames[:1] if is_data else artifact.frames:
+                why = self._named_in(frame.blob)
+                if why is not None:
+                    return f"{artifact.name} leads to code that is not as it was: {why}"
         return None
+
+    def _named_in(self, blob: bytes) -> str | None:
+        if blob not in self._carried:
+            data = bytes(self.view.repository.database.read_blob(BlobId(blob)))
+            self._carried[blob] = next((c.why for c in self.carriers if _names(data, c)), None)
+        return self._carried[blob]
 
     def values(self, step: str) -> list[Artifact]:
         """The parameters and constants that a step may read, as they are now."""

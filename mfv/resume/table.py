@@ -24,14 +24,14 @@ def plan(graph: Graph, origin: Origin, past: Past, step: str | None) -> Iterator
     What comes after a step that runs depends on what that leaves: the same again, and the step
     is taken over all the same.
     """
-    finished = origin.finished()
+    finished, unseen = origin.finished(), origin.unseen()
     runs: set[str] = set()
     before: dict[str, set[str]] = {name: set() for name in graph.nodes}
     for name in graph.nodes:
         for following in graph[name].next:
             before[following].add(name)
     for name in graph.order:
-        why = _why(name, origin, past, step, finished.get(name))
+        why = _why(name, origin, past, step, finished.get(name), unseen)
         if why is not None:
             runs.add(name)
             yield Row(name, "run", why)
@@ -43,7 +43,12 @@ def plan(graph: Graph, origin: Origin, past: Past, step: str | None) -> Iterator
 
 
 def _why(
-    name: str, origin: Origin, past: Past, step: str | None, tasks: tuple[int, int] | None
+    name: str,
+    origin: Origin,
+    past: Past,
+    step: str | None,
+    tasks: tuple[int, int] | None,
+    unseen: set[str],
 ) -> str | None:
     if name == step:
         return "asked for"
@@ -56,6 +61,8 @@ def _why(
     why = past.why(name)
     if why is not None:
         return why
+    if name in unseen:
+        return f"{past.view.name} took it over without a look at the code"
     done, all_ = tasks
     if done < all_:
         return "failed" if all_ == 1 else f"{all_ - done} of {all_} tasks failed"
