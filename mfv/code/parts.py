@@ -139,7 +139,7 @@ def split_statement(path: str, prefix: str, statement: ast.stmt) -> Iterator[Par
     One for each name that it binds; one that binds none has the name TOP.
     """
     if isinstance(statement, Function):
-        node, doc = plain(statement)
+        node, doc = plain(statement, INERT if prefix else frozenset())
         own = me_of(statement) if prefix else None
         yield Part(path, prefix + statement.name, [node], me=own, doc=doc)
     elif isinstance(statement, ast.ClassDef):
@@ -153,10 +153,10 @@ def split_statement(path: str, prefix: str, statement: ast.stmt) -> Iterator[Par
             yield Part(path, TOP, [statement])
 
 
-def plain(node: Function) -> tuple[Function, str]:
-    """A function without its docstring and what does not change what it does; the docstring."""
+def plain(node: Function, without: frozenset[str] = frozenset()) -> tuple[Function, str]:
+    """A function without its docstring and the decorators of these names; the docstring."""
     made = copy.copy(node)
-    made.decorator_list = [one for one in node.decorator_list if last_of(one) not in INERT]
+    made.decorator_list = [one for one in node.decorator_list if last_of(one) not in without]
     doc = ""
     if node.body and _is_text(node.body[0]):
         doc = ast.get_docstring(node, clean=False) or ""
@@ -196,6 +196,7 @@ _QUIET = frozenset(
         *("cache", "lru_cache", "contextmanager", "dataclass", "total_ordering", "overload"),
         *("abstractmethod", "catch", "environment", "secrets", "project", "parallel"),
         *("no_grad", "inference_mode", "jit", "njit", "final", "override", "singledispatch"),
+        *("vectorize", "compile", "remote", "profile", "typechecked", "beartype", "wraps"),
     }
 )
 # Calls that do nothing but give a value.
@@ -206,7 +207,17 @@ _PURE = frozenset(
         *("enumerate", "reversed", "object", "slice", "ord", "chr", "divmod", "pow", "type"),
         *("Path", "PurePath", "getenv", "getLogger", "namedtuple", "TypeVar", "NewType"),
         *("timedelta", "datetime", "Decimal", "Fraction", "Counter", "OrderedDict", "deque"),
-        *("defaultdict", "partial", "itemgetter", "attrgetter", "MappingProxyType", "field"),
+        *(
+            "defaultdict",
+            "partial",
+            "Field",
+            "Column",
+            "auto",
+            "itemgetter",
+            "attrgetter",
+            "MappingProxyType",
+            "field",
+        ),
         *("Parameter", "Config", "IncludeFile", "config_expr", "array", "arange", "linspace"),
         *("zeros", "ones", "dirname", "abspath", "basename", "realpath", "Lock", "RLock"),
         *("split", "strip", "lower", "upper", "resolve", "with_name", "with_suffix", "keys"),
@@ -250,6 +261,24 @@ def is_inert(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.AugAssign):
         return _is_plain_target(statement.target) and _is_inert_value(statement.value)
     return isinstance(statement, ast.Pass) or type(statement).__name__ == "TypeAlias"
+
+
+def only_wraps(node: Function, levels: int) -> bool:
+    """Whether a decorator does nothing, when it is applied, but to make functions and return one.
+
+    `levels`: how many functions deep that is: 2 for one that is called with arguments first.
+    """
+    for statement in node.body:
+        if isinstance(statement, Function):
+            quiet = all(last_of(one) in _QUIET for one in statement.decorator_list)
+            if not quiet or (levels > 1 and not only_wraps(statement, levels - 1)):
+                return False
+        elif isinstance(statement, ast.Return):
+            if not isinstance(statement.value, ast.Name):
+                return False
+        elif not _is_text(statement):
+            return False
+    return True
 
 
 # By these a class hears of those that are derived from it.

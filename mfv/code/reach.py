@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import fnmatch
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -19,6 +20,7 @@ from mfv.code.parts import (
     is_inert,
     is_quiet_base,
     last_of,
+    only_wraps,
     split_statement,
 )
 from mfv.code.project import Project
@@ -305,18 +307,60 @@ class Code:
                 continue
             module = seen[path] = self.project.module(path)
             for part in module.effects:
-                if id(part) in self._flow_parts:
-                    continue
-                effects.append(part)
+                if id(part) not in self._flow_parts and not self._is_wrapped(part):
+                    effects.append(part)
             for parts in module.parts.values():
                 for part in parts:
                     node = part.class_node
                     if node is not None and id(part) in self._flow_parts:
                         effects += self._flow_parts[id(part)]
-                    elif node is not None and node.bases and not self._is_quiet(part, set()):
+                    elif (node is not None and node.bases and not self._is_quiet(part, set())) or self._does_something(part):
                         effects.append(part)
             for name, level in module.modules:
                 todo += self._paths_of(name, level, path)
+
+    def _is_wrapped(self, part: Part) -> bool:
+        """Whether a function is decorated by nothing but wrappers of the project."""
+        node = part.nodes[0] if part.nodes else None
+        if not isinstance(node, Function) or not all(
+            is_inert(_bare(node)) if one is None else self._wraps(part, one)
+            for one in (None, *node.decorator_list)
+        ):
+            return False
+        return True
+
+    def _wraps(self, part: Part, decorator: ast.expr) -> bool:
+        called = isinstance(decorator, ast.Call)
+        chain = chain_of(decorator.func if isinstance(decorator, ast.Call) else decorator)
+        found = [] if chain is None else list(self._definitions_of(part, chain))
+        return bool(found) and all(
+            isinstance(one.nodes[0], Function) and only_wraps(one.nodes[0], 1 + called)
+            for one in found
+        )
+
+    def _is_ours(self, part: Part, decorator: ast.expr) -> bool:
+        """Whether a decorator is of the project, and does more than to wrap."""
+        chain = chain_of(decorator.func if isinstance(decorator, ast.Call) else decorator)
+        known = chain is not None and any(self._definitions_of(part, chain))
+        return known and not self._wraps(part, decorator)
+
+    def _definitions_of(self, part: Part, chain: Chain) -> Iterator[Part]:
+        for target in self.resolve(part.path, chain, ()):
+            if target.part is not None and target.part.is_definition and not target.rest:
+                yield target.part
+
+    def _does_something(self, part: Part) -> bool:
+        """Whether what looks as if it had no effect calls something of the project, by that name."""
+        node = part.nodes[0] if part.nodes else None
+        if isinstance(node, Function):
+            names = [
+                chain_of(d.func if isinstance(d, ast.Call) else d) for d in node.decorator_list
+            ]
+            known = any(c is not None and any(self._definitions_of(part, c)) for c in names)
+            return known and not self._is_wrapped(part)
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            return any(any(self._definitions_of(part, one)) for one in part.mentions.calls)
+        return False
 
     def _is_quiet(self, part: Part, seen: set[int]) -> bool:
         """Whether nothing of the project, or from outside, hears of a class when it is defined."""
@@ -361,7 +405,8 @@ class Code:
                 if nodes:
                     name = f"{node.name}.{statement.name}"
                     self._members[statement.name][-1].at_class = Part(part.path, name, nodes)
-                if not is_inert(statement):
+                ours = any(self._is_ours(part, one) for one in statement.decorator_list)
+                if ours or not is_inert(statement):
                     parts.append(Part(part.path, node.name, [*statement.decorator_list, *nodes]))
             elif not is_inert(statement) and not isinstance(statement, ast.Expr):
                 parts.append(Part(part.path, node.name, [statement]))
@@ -370,6 +415,13 @@ class Code:
             for target in () if chain is None else self.resolve(part.path, chain, ()):
                 if target.part is not None and not target.rest:
                     self._add_flow_class(target.part)
+
+
+def _bare(node: Function) -> Function:
+    """A function without its decorators."""
+    made = copy.copy(node)
+    made.decorator_list = []
+    return made
 
 
 def _of_the_class(node: Function) -> list[ast.AST]:

@@ -47,7 +47,7 @@ class Past:
     def why(self, step: str) -> str | None:
         """Why a step has to run, whatever it is given: what changed; None if nothing did."""
         if step not in self._whys:
-            self._whys[step] = self._value(step) or self._code(step)
+            self._whys[step] = self._value(step) or self._code(step) or self._variable(step)
         return self._whys[step]
 
     def reach(self, step: str) -> Reach:
@@ -116,6 +116,16 @@ class Past:
         if _with(self.view.opening.argv) != _with(self._present.opening.argv):
             return f"the decorators given with {_WITH} changed"
         return None if self._same_code else changed(self._old_code, self._present.code, step)
+
+    def _variable(self, step: str) -> str | None:
+        """An environment variable that is not what it was; most are not recorded."""
+        old, new = dict(self.view.opening.variables), dict(self._present.opening.variables)
+        names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+        if not names:
+            return None
+        texts = self.reach(step).texts
+        found = next((name for name in names if name in texts), None)
+        return None if found is None else f"it reads the variable {found}, which changed"
 
     @cached_property
     def _changed_values(self) -> dict[str, str]:

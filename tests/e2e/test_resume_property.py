@@ -25,7 +25,7 @@ STEPS: dict[str, _Step] = {
         "lib.first alpha unread",
     ),
     "left": ("self.low = self.base % 7 + {left}", "base", ""),
-    "prep": ("self.items = [self.low % 3, 2, {prep}]", "low", ""),
+    "prep": ("self.items = [self.low % 3, 2] + [1] * {prep}", "low", ""),
     "work": ("self.got = deep.twice(self.input) * self.GAIN + {work}", "items", "deep.twice GAIN"),
     "gather": (
         "self.total = sum(one.got for one in inputs) + {gather}; self.base = inputs[0].base",
@@ -41,7 +41,7 @@ STEPS: dict[str, _Step] = {
         "total flag base big",
         "",
     ),
-    "report": ("self.text = lib.words(self.sum) + str({report})", "sum", "lib.words"),
+    "report": ("self.text = lib.words(self.sum) + '!' * {report}", "sum", "lib.words"),
     "finish": ("self.length = len(self.text) + LIMIT + {finish}", "text", "LIMIT"),
     "end": ("self.done = (self.length > 3) + {end}", "length", ""),
 }
@@ -66,7 +66,7 @@ OTHERS = (
 )
 FILES = {
     "lib.py": "import deep\n\ndef first(x):\n    return deep.half(x) + {lib_first}\n\n\n"
-    "def words(n):\n    return 'n' * (n % 5 + {lib_words})\n\n\n"
+    "def words(n):\n    return 'n' * (n % 5) + 'n' * {lib_words}\n\n\n"
     "def unused():\n    return {unused}\n",
     "deep.py": "def half(x):\n    return x // 2\n\n\n"
     "def twice(x):\n    return 2 * x + {deep_twice}\n",
@@ -90,7 +90,8 @@ def write(place: Place, edits: dict[str, str]) -> None:
     for name, (text, _, _) in STEPS.items():
         arguments = "(self, inputs)" if name in JOINS else "(self)"
         follow = [f"    self.next({NEXT[name]})"] if name in NEXT else []
-        body += ["@step", f"def {name}{arguments}:", f"    {text.format(**values)}", *follow]
+        lines = [f"    {line.format(**values)}" for line in text.split("; ")]
+        body += ["@step", f"def {name}{arguments}:", *lines, *follow]
     body += ["def helper(self, x):", f"    return x + {values['helper']}"]
     body += ["def loner(self):", f"    return {values['loner']}  # {values['comment']}"]
     script = flow("\n".join(body))

@@ -205,6 +205,31 @@ def test_a_function_that_a_decorator_may_keep_counts_for_all_that_import_it() ->
     assert rerun(files, after) == set(STEPS)
 
 
+def test_a_decorator_of_the_project_that_only_wraps_counts_where_its_function_is_used() -> None:
+    wrap = (
+        "import functools\n\ndef timed(f):\n    @functools.wraps(f)\n    def inner(*a):\n"
+        "        print(1)\n        return f(*a)\n    return inner\n"
+        "\ndef named(name):\n    def outer(f):\n        def inner(*a):\n"
+        "            return f(name)\n        return inner\n    return outer\n"
+    )
+    util = "from wrap import named, timed\n\n@timed\ndef load(n):\n    return n\n"
+    util += "\n@named('x')\ndef other():\n    return 1\n"
+    files = {**FILES, "wrap.py": wrap, "util.py": util}
+    assert rerun(files, edited("util.py", "return n", "return -n", files)) == {"start"}
+    assert rerun(files, edited("wrap.py", "print(1)", "print(2)", files)) == {"start"}
+    assert rerun(files, edited("util.py", "return 1", "return 2", files)) == set()
+    # One that keeps what it is given is another matter.
+    keeping = edited("wrap.py", "def outer(f):", "def outer(f):\n        print(f)", files)
+    assert rerun(keeping, edited("util.py", "return 1", "return 2", keeping)) == set(STEPS)
+
+
+def test_a_decorator_of_the_project_is_not_taken_for_one_of_the_same_name() -> None:
+    before = edited("flow.py", "environment, retry, step", "environment, step")
+    before = edited("flow.py", "from model", "from own import retry\nfrom model", before)
+    before["own.py"] = "def retry(times):\n    print(times)\n    return lambda f: f\n"
+    assert rerun(before, edited("own.py", "print(times)", "print(1)", before)) == set(STEPS)
+
+
 def test_a_class_whose_base_lists_its_subclasses_counts_for_all_that_import_it() -> None:
     plain = "class Plug:\n    pass\n\nclass One(Plug):\n    def go(self):\n        return 1\n"
     files = {
