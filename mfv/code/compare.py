@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from mfv.code.parts import TOP, Part
-from mfv.code.reach import Code, Key, Reach
+from mfv.code.reach import Code, Reach
+from mfv.code.walk import Key
 
 
 class Carrier(NamedTuple):

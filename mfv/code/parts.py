@@ -80,7 +80,7 @@ class Module:
         """A file that is no valid Python is one part."""
         self.path = path
         self.parts: dict[str, list[Part]] = defaultdict(list)  # by the name that they bind
-        self.effects: list[Part] = []  # in order
+        self.effects: list[Part] = []  # what binds no name, in order
         self.stars: list[Binding] = []
         self.modules: list[tuple[str, int]] = []  # imported when this one is
         try:
@@ -113,7 +113,7 @@ class Module:
         for part in split_statement(self.path, "", statement):
             if part.name:
                 self.parts[part.name].append(part)
-            if not is_inert(statement):
+            else:
                 self.effects.append(part)
         if not _is_simple(statement):
             # Names that are bound somewhere inside: by the whole statement.
@@ -161,7 +161,7 @@ def plain(node: Function, without: frozenset[str] = frozenset()) -> tuple[Functi
     if node.body and _is_text(node.body[0]):
         doc = ast.get_docstring(node, clean=False) or ""
         # One that somebody decorates may be read, and so may that of a tool.
-        if made.decorator_list and not all(last_of(d) in _QUIET for d in made.decorator_list):
+        if made.decorator_list and not all(last_of(d) in QUIET for d in made.decorator_list):
             return made, ""
         made.body = node.body[1:] or [ast.Pass()]
     return made, doc
@@ -190,7 +190,7 @@ def _plain_class(node: ast.ClassDef) -> tuple[ast.ClassDef, str]:
 # Decorators that say how often, how long and where a step runs, not what it does.
 INERT = frozenset({"step", "retry", "timeout", "resources", "card"})
 # Decorators that are not interested in docstrings, and have no effect when they are applied.
-_QUIET = frozenset(
+QUIET = frozenset(
     {
         *("staticmethod", "classmethod", "property", "cached_property", "setter", "wraps"),
         *("cache", "lru_cache", "contextmanager", "dataclass", "total_ordering", "overload"),
@@ -239,13 +239,13 @@ _QUIET_BASES = frozenset(
 def is_inert(statement: ast.stmt) -> bool:
     """Whether nothing happens when a statement is run but that names get values."""
     if isinstance(statement, Function):
-        return all(last_of(one) in INERT | _QUIET for one in statement.decorator_list) and all(
+        return all(last_of(one) in INERT | QUIET for one in statement.decorator_list) and all(
             _is_inert_value(one)
             for one in (*statement.args.defaults, *statement.args.kw_defaults)
             if one is not None
         )
     if isinstance(statement, ast.ClassDef):
-        if not all(last_of(one) in _QUIET for one in statement.decorator_list):
+        if not all(last_of(one) in QUIET for one in statement.decorator_list):
             return False
         return not statement.keywords and all(
             (is_inert(one) and not (isinstance(one, Function) and one.name in _HOOKS))
@@ -260,7 +260,8 @@ def is_inert(statement: ast.stmt) -> bool:
         )
     if isinstance(statement, ast.AugAssign):
         return _is_plain_target(statement.target) and _is_inert_value(statement.value)
-    return isinstance(statement, ast.Pass) or type(statement).__name__ == "TypeAlias"
+    is_nothing = isinstance(statement, ast.Pass) or _is_text(statement)
+    return is_nothing or type(statement).__name__ == "TypeAlias"
 
 
 def only_wraps(node: Function, levels: int) -> bool:
@@ -270,7 +271,7 @@ def only_wraps(node: Function, levels: int) -> bool:
     """
     for statement in node.body:
         if isinstance(statement, Function):
-            quiet = all(last_of(one) in _QUIET for one in statement.decorator_list)
+            quiet = all(last_of(one) in QUIET for one in statement.decorator_list)
             if not quiet or (levels > 1 and not only_wraps(statement, levels - 1)):
                 return False
         elif isinstance(statement, ast.Return):
