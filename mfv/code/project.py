@@ -15,12 +15,21 @@ _COMPILED = (".so", ".pyd", ".pyx")
 class Project:
     """Source files by path, read and parsed when they are asked for."""
 
-    def __init__(self, files: Mapping[str, str], read: Callable[[str], bytes], script: str) -> None:
-        """`files`: what tells the content of each from any other, by path; `read`: the content."""
+    def __init__(
+        self,
+        files: Mapping[str, str],
+        read: Callable[[str], bytes],
+        script: str,
+        modules: dict[tuple[str, str], Module] | None = None,
+    ) -> None:
+        """`files`: what tells the content of each from any other, by path; `read`: the content.
+
+        `modules`: files that are taken apart already, by path and content; more are put there.
+        """
         self.files, self.script = files, script
         self._read = read
         self._folder = posixpath.dirname(script)
-        self._modules: dict[str, Module] = {}
+        self._modules = {} if modules is None else modules
         self._found: dict[str, tuple[str, ...]] = {}
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         for path in files:
@@ -32,12 +41,12 @@ class Project:
 
     def module(self, path: str) -> Module:
         """The file at `path`, taken apart."""
-        if path not in self._modules:
-            if path.endswith(_COMPILED):
-                self._modules[path] = Module(path, f"{self.files[path]!r}()".encode())
-            else:
-                self._modules[path] = Module(path, self._read(path))
-        return self._modules[path]
+        key = path, self.files[path]
+        if key not in self._modules:
+            is_compiled = path.endswith(_COMPILED)
+            source = f"{self.files[path]!r}()".encode() if is_compiled else self._read(path)
+            self._modules[key] = Module(path, source)
+        return self._modules[key]
 
     @property
     def sources(self) -> list[str]:

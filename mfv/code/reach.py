@@ -63,9 +63,13 @@ class Code:
         steps: Collection[str],
         constants: Collection[str] = (),
         parameters: Collection[str] = (),
+        modules: dict[tuple[str, str], Module] | None = None,
     ) -> None:
-        """`constants` and `parameters`: attributes whose values the caller compares itself."""
-        self.project = Project(files, read, script)
+        """`constants` and `parameters`: attributes whose values the caller compares itself.
+
+        `modules`: as for `Project`.
+        """
+        self.project = Project(files, read, script, modules)
         self._steps = frozenset(steps)
         self._constants, self._parameters = frozenset(constants), frozenset(parameters)
         self.names = Names(self.project)
@@ -74,8 +78,12 @@ class Code:
         self.flow = FlowClasses(self.names, script, flow)
         self._loaded: dict[str, Module] = {}
         self._effects: list[Part] = []
-        if self.flow.heads:  # else nothing is known of any step
-            self._load(script, self._loaded, self._effects)
+        self._is_known = bool(self.flow.heads)
+        if self._is_known:
+            try:
+                self._load(script, self._loaded, self._effects)
+            except RecursionError:  # an expression of thousands of terms
+                self._is_known = False
 
     @property
     def loaded(self) -> Collection[str]:
@@ -85,7 +93,10 @@ class Code:
     def reach(self, step: str) -> Reach:
         """What a step depends on, and the top level of every module that is imported."""
         if step not in self._reaches:
-            self._reaches[step] = self._reach(step)
+            try:
+                self._reaches[step] = self._reach(step)
+            except RecursionError:
+                self._reaches[step] = self._all_files()
         return self._reaches[step]
 
     def definitions(self) -> Iterator[Part]:
@@ -102,13 +113,16 @@ class Code:
         if key not in self._closures:
             walk = Walk(self)
             walk.add(part)
-            walk.run()
-            found = sorted(walk.units().items())
+            try:
+                walk.run()
+                found = sorted(walk.units().items())
+            except RecursionError:
+                found = sorted(self._all_files().units.items())
             self._closures[key] = digest_of(repr(found).encode("utf-8", "surrogatepass"))
         return self._closures[key]
 
     def _reach(self, step: str) -> Reach:
-        if not self.flow.heads or step not in self.flow.members:
+        if not self._is_known or step not in self.flow.members:
             return self._all_files()
         walk = Walk(self)
         for part in self.flow.members[step]:

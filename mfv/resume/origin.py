@@ -200,7 +200,9 @@ class Origin:
             new = self._inputs(self._current.artifacts[ref.id])
             old = self._inputs(self._old(parent))
             for name in sorted({*new, *old}):
-                if (names is None or name in names) and not _same(new.get(name), old.get(name)):
+                if not _same(new.get(name), old.get(name)) and self._matters(
+                    order.step, name, names, name in new and name in old
+                ):
                     return f"{name}, which {ref.step} left, is not what it was"
         if not self._past.reach(order.step).splits:
             return None
@@ -208,9 +210,21 @@ class Origin:
             if split.variable == NUM_PARALLEL:
                 continue
             new_items, old_items = self._items(order, task, depth)
-            if not _same(new_items, old_items):
+            if new_items is None and old_items is None:
+                known = self._past.same_value(split.variable)
+            else:
+                known = _same(new_items, old_items)
+            if not known:
                 return f"{split.variable}, which {split.step} goes over, is not what it was"
         return None
+
+    def _matters(self, step: str, name: str, names: frozenset[str] | None, in_both: bool) -> bool:
+        """Whether a task may depend on an attribute that it is given, or is not given any more."""
+        assert self._past is not None
+        if names is None or name in names:
+            return True
+        # It may delete it.
+        return not in_both and name in self._past.reach(step).stored
 
     def _given(self, order: Order, task: Task) -> Iterator[list[Artifact]]:
         """The artifacts that a task may read."""

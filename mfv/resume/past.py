@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 
 from mfv.code.compare import Carrier, carriers, changed
-from mfv.code.parts import INERT
+from mfv.code.parts import INERT, Module
 from mfv.code.reach import Code, Reach
 from mfv.ids import BlobId
 from mfv.manifest.artifact import PICKLE, Artifact
@@ -28,10 +28,12 @@ class Present:
         self.repository, self.opening, self.secret = repository, opening, secret
         self.values = values_of(opening)
         self.codes: dict[bytes, Code] = {}  # of earlier runs, by what they are read from
+        self.modules: dict[tuple[str, str], Module] = {}  # of all of them
 
     @cached_property
     def code(self) -> Code:
-        return code_of(self.repository, self.opening, self.repository.tree(self.opening))
+        tree = self.repository.tree(self.opening)
+        return code_of(self.repository, self.opening, tree, self.modules)
 
 
 class Past:
@@ -87,6 +89,10 @@ class Past:
             self._carried[blob] = next((c.why for c in self.carriers if _names(data, c)), None)
         return self._carried[blob]
 
+    def same_value(self, name: str) -> bool:
+        """Whether `name` is a parameter or a constant, and is what it was."""
+        return name in self._present.values and name not in self._changed_values
+
     def values(self, step: str) -> list[Artifact]:
         """The parameters and constants that a step may read, as they are now."""
         reads = self.reach(step).reads
@@ -109,7 +115,8 @@ class Past:
         key = repr((opening.tree, opening.script, opening.flow, names)).encode()
         if key not in self._present.codes:
             tree = self.view.tree
-            self._present.codes[key] = code_of(self.view.repository, opening, tree)
+            modules = self._present.modules
+            self._present.codes[key] = code_of(self.view.repository, opening, tree, modules)
         return self._present.codes[key]
 
     def _code(self, step: str) -> str | None:
@@ -156,8 +163,13 @@ def values_of(opening: Opening) -> dict[str, Artifact]:
     return {one.name: one for one in (*opening.constants, *opening.parameters)}
 
 
-def code_of(repository: Repository, opening: Opening, tree: Tree) -> Code:
-    """The code of a run, read when it is needed."""
+def code_of(
+    repository: Repository,
+    opening: Opening,
+    tree: Tree,
+    modules: dict[tuple[str, str], Module] | None = None,
+) -> Code:
+    """The code of a run, read when it is needed; `modules`: files that were read for others."""
     blobs = {file.path.decode("utf-8", "backslashreplace"): file.blob for file in tree.files}
     read: Callable[[str], bytes] = lambda path: bytes(  # noqa: E731
         repository.database.read_blob(BlobId(blobs[path]))
@@ -173,6 +185,7 @@ def code_of(repository: Repository, opening: Opening, tree: Tree) -> Code:
         steps=[node.name for node in opening.graph],
         constants=[one.name for one in opening.constants],
         parameters=[one.name for one in opening.parameters],
+        modules=modules,
     )
 
 

@@ -284,3 +284,98 @@ def test_results_of_a_damaged_run_are_done_without(done: Place) -> None:
     said = done.run("--reuse", "--alpha", "5")
     assert "Traceback" not in said.text
     assert done.statuses()["F/3"] == "ok"
+
+
+LISTED = """
+things = Parameter("things", default="a,b", separator=",")
+width = 2
+
+@property
+def pairs(self):
+    return [(one, self.width) for one in ("x", "y")]
+
+@step
+def start(self):
+    self.next(self.each, foreach="KIND")
+
+@step
+def each(self):
+    self.got = self.input
+    self.next(self.join)
+
+@step
+def join(self, inputs):
+    self.all = [one.got for one in inputs]
+    self.next(self.end)
+
+@step
+def end(self):
+    pass
+"""
+
+
+def test_items_that_are_a_parameter_are_compared_as_one(place: Place) -> None:
+    place.write(LISTED.replace("KIND", "things"))
+    place.run()
+    resume(place, "--set", "things=a,c")
+    assert place.values("join", run=2)["all"] == ["a", "c"]
+
+
+def test_items_that_a_property_makes_are_not_taken_for_the_same(place: Place) -> None:
+    place.write(LISTED.replace("KIND", "pairs"))
+    place.run()
+    edit(place, "flow.py", "(one, self.width)", "(self.width, one)")
+    resume(place)
+    assert place.values("join", run=2)["all"] == [(2, "x"), (2, "y")]
+
+
+def test_what_a_step_may_delete_is_not_given_to_its_clone(place: Place) -> None:
+    place.write(
+        """
+        @step
+        def start(self):
+            self.kept = 1
+            self.next(self.clean)
+
+        @step
+        def clean(self):
+            try:
+                del self.scratch
+            except AttributeError:
+                pass
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """
+    )
+    place.run()
+    edit(place, "flow.py", "self.kept = 1", "self.kept = 1; self.scratch = 2")
+    resume(place)
+    assert place.values("end", run=2) == {"kept": 1}
+
+
+def test_what_a_step_sets_to_what_it_was_is_its_own(place: Place) -> None:
+    place.write(
+        """
+        @step
+        def start(self):
+            self.mode = 1
+            self.other = 1
+            self.next(self.choose)
+
+        @step
+        def choose(self):
+            self.mode = 1
+            self.next(self.end)
+
+        @step
+        def end(self):
+            self.seen = self.mode
+        """
+    )
+    place.run()
+    edit(place, "flow.py", "self.other = 1", "self.other = 1; self.mode = 2")
+    resume(place)
+    assert place.values("end", run=2)["seen"] == 1

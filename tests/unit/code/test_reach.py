@@ -377,3 +377,10 @@ def test_a_module_in_several_places_counts_in_each_unless_it_is_beside_the_scrip
     old = code(beside, ("start", "join"))
     new = code(edited("a/lib/tool.py", "1", "2", beside), ("start", "join"))
     assert changed(old, new, "join") is None
+
+
+def test_code_that_is_nested_too_deeply_to_be_read_counts_as_everything() -> None:
+    deep = "x = " + "+".join("1" for _ in range(1500)) + "\n"
+    before = {**FILES, "util.py": FILES["util.py"] + deep}
+    assert rerun(before, before) == set()
+    assert rerun(before, edited("tests/util.py", "None", "1", before)) == set(STEPS)
