@@ -116,6 +116,7 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     resumed_from: int | None = None  # number of the run of this flow that it goes on from
     given: tuple[GivenFile, ...] = ()  # those of options whose value is kept out are not there
     system_tags: tuple[str, ...] = ()  # from the flow's decorators: nobody can change them
+    cloned_origin: Origin | None = None  # repository of `cloned_from`; None: not known
 
 
 class Split(msgspec.Struct, frozen=True, array_like=True):
