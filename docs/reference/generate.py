@@ -117,8 +117,8 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "`split`, `foreach`, `parallel`, `switch`, `end`), `join`, `doc`, `status` (`ok`, "
             "`failed`, `running`, `unfinished`, `skipped`, `waiting`, `not reached`), `tasks` "
             "(that ended), `expected`, `failed`, `caught`, `retried`, `reused`, `origins` (numbers "
-            "of the runs that were reused), `seconds`, `foreach` (what it goes over), `reads` (list "
-            "of `run`, `repository`, `artifacts`), `failure`",
+            "of the runs that were reused), `seconds`, `foreach` (what it goes over), `reads` "
+            "(list of `run`, `repository`, `artifacts`), `failure`",
             "edges": "list of `from`, `to`, `tasks` (how many it led to), `back`",
         }
     },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from mfv.lineage.steps import Edge, RunGraph, Step
+from mfv.manifest.records import RunName
 from mfv.render.graph import labels
 from mfv.render.text import cut, escape
 
@@ -33,7 +34,7 @@ def graph_dot(graph: RunGraph) -> str:
         '  node [fontname="Helvetica" shape="box" style="rounded"];',
         '  edge [fontname="Helvetica" fontsize="10"];',
     ]
-    sources: dict[str, str] = {}
+    sources: dict[RunName, str] = {}
     for step in graph.steps:
         shape = ' shape="hexagon" style=""' if step.kind == "switch" else ""
         many = ' peripheries="2"' if step.expected > 1 else ""
@@ -42,11 +43,12 @@ def graph_dot(graph: RunGraph) -> str:
         lines.append(f'  {names[step.name]} [label={text} color="{colour}"{shape}{many}];')
         for one in step.sources:
             text = escape(f"{one.run.flow}/{one.run.number}")
-            if text not in sources:
-                sources[text] = f"r{len(sources)}"
-                lines.append(f'  {sources[text]} [label={_quoted(text)} style="dashed"];')
+            if one.run not in sources:
+                sources[one.run] = f"r{len(sources)}"
+                lines.append(f'  {sources[one.run]} [label={_quoted(text)} style="dashed"];')
+            way = f"{sources[one.run]} -> {names[step.name]}"
             what = _quoted(cut(escape(", ".join(one.artifacts)), _LONGEST))
-            lines.append(f'  {sources[text]} -> {names[step.name]} [label={what} style="dashed"];')
+            lines.append(f'  {way} [label={what} style="dashed"];')
     for edge in graph.edges:
         more = ' constraint="false"' if edge.is_back else ""
         if not edge.times:
