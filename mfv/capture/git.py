@@ -117,7 +117,9 @@ def _parse_status(data: bytes) -> tuple[dict[str, str], list[str], list[str]]:
             name, _, value = rest.partition(" ")
             head[name] = value
         elif kind == "1":
-            changed.append(rest.split(" ", 7)[7])
+            state, submodule, *_, path = rest.split(" ", 7)
+            # As `git describe` has it: a submodule that only has untracked files is as it was.
+            (untracked if (state, submodule) == (".M", "S..U") else changed).append(path)
         elif kind == "u":
             changed.append(rest.split(" ", 9)[9])
         elif kind == "?" and not _is_ours(rest):

@@ -126,7 +126,7 @@ def _scan(folder: str) -> tuple[tuple[Installed, ...], bool]:
             one = _from_dist_info(folder, entry)
         elif entry.endswith(".egg-info"):
             one = _from_egg_info(folder, entry)
-            lasts = lasts and "-" in entry
+            lasts = lasts and "-" in entry.removesuffix(".egg-info")
         if one is not None and one.package.version:
             found.append(one)
     return tuple(found), lasts
@@ -201,7 +201,7 @@ def _direct(data: bytes) -> dict[str, Any]:
     url = facts.get("url")
     if not isinstance(url, str):
         return {}
-    found: dict[str, Any] = {"url": _printable(strip_credentials(url))}
+    found: dict[str, Any] = {"url": _address(url)}
     found["subdirectory"] = _string(facts, "subdirectory")
     if isinstance(vcs := facts.get("vcs_info"), dict):
         found |= {"kind": "vcs", "vcs": _string(vcs, "vcs"), "commit": _string(vcs, "commit_id")}
@@ -220,9 +220,18 @@ def _provenance(data: bytes) -> dict[str, Any]:
     if not isinstance(url, str):
         return {}
     return {
-        "url": _printable(strip_credentials(url)),
+        "url": _address(url),
         "hashes": _hashes(facts.get("archive_info")),
     }
+
+
+def _address(url: str) -> str:
+    """An address in ASCII, and without credentials."""
+    if not url.isascii() or " " in url:
+        from urllib.parse import quote
+
+        url = quote(_printable(url), safe="!#$%&'()*+,/:;=?@[]~")
+    return strip_credentials(url)
 
 
 def _hashes(info: object) -> tuple[str, ...]:
