@@ -57,7 +57,7 @@ def info_of(run: RunView) -> dict[str, Any]:
 
 def environment_info(environment: Environment) -> dict[str, Any]:
     """An environment for INFO: machine and Python under `system`, then its packages."""
-    system: dict[str, Any] = msgspec.to_builtins(environment)
+    system = environment_json(environment)
     for key in ("python", "packages", "sources", "extensions"):
         system.pop(key, None)
     return {
@@ -74,6 +74,8 @@ def sources_of(environment: Environment) -> dict[str, dict[str, Any]]:
         facts: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(source, content=b""))
         del facts["name"]
         facts = {"kind": source.kind, **facts}
+        if source.hashes:
+            facts["hashes"] = list(source.hashes)
         if source.content:
             facts["content"] = source.content.hex()
         found[source.name] = facts
@@ -82,19 +84,18 @@ def sources_of(environment: Environment) -> dict[str, dict[str, Any]]:
 
 def environment_json(environment: Environment) -> dict[str, Any]:
     """All of an environment, for JSON, under the names of its record."""
+    # Not by msgspec, which leaves out what is at its default.
     found: dict[str, Any] = {
         name: getattr(environment, name) for name in environment.__struct_fields__
     }
+    found["gpus"] = list(environment.gpus)
+    found["cpu_features"] = list(environment.cpu_features)
+    found["packages"] = [[one.name, one.version] for one in environment.packages]
+    found["extensions"] = [[e.name, e.package, e.version] for e in environment.extensions]
+    found["gpu_details"] = [msgspec.structs.asdict(gpu) for gpu in environment.gpu_details]
     sources = sources_of(environment)
-    rows = [{"name": one.name, **sources[one.name]} for one in environment.sources]
-    return {
-        **msgspec.to_builtins({k: v for k, v in found.items() if k != "sources"}),
-        "sources": rows,
-        "gpu_details": [
-            {"name": gpu.name, "memory": gpu.memory, "compute": gpu.compute}
-            for gpu in environment.gpu_details
-        ],
-    }
+    found["sources"] = [{"name": one.name, **sources[one.name]} for one in environment.sources]
+    return found
 
 
 def seeds_of(run: RunView) -> dict[str, Any]:
