@@ -1,6 +1,8 @@
 """Asking pip which file an index serves for a version: its address and hash.
 
-Nothing is installed. The one place that reaches out to a network, and only for who asked for it.
+Nothing is installed, and no code of a package runs: only wheels are asked for, since pip runs what
+a source archive holds to learn its name. The one place that reaches out to a network, and only for
+who asked for it.
 """
 
 from __future__ import annotations
@@ -31,11 +33,11 @@ class Answer(NamedTuple):
     """What an index has of the versions that were asked for."""
 
     files: dict[str, Served]  # by name of package
-    gone: tuple[str, ...]  # packages of which the index has no such version for this Python
+    gone: tuple[str, ...]  # packages without a wheel of that version for this Python
 
 
 def find_files(versions: Mapping[str, str]) -> Answer:
-    """The files that pip would install here for `versions`, by name of package.
+    """The wheels that pip would install here for `versions`, by name of package.
 
     pip's own settings say which index that is. Takes seconds. Raises NotFoundError without pip,
     StorageError with pip's words where it cannot reach the index.
@@ -63,8 +65,8 @@ def _ask(versions: Mapping[str, str]) -> tuple[int, bytes, str]:
             file.writelines(f"{name}=={version}\n" for name, version in versions.items())
         command = [
             *(sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"),
-            *("--no-deps", "--no-input", "--disable-pip-version-check", "--quiet"),
-            *("--report", answer, "-r", asked),
+            *("--no-deps", "--only-binary", ":all:", "--no-input", "--disable-pip-version-check"),
+            *("--quiet", "--report", answer, "-r", asked),
         ]
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, cwd=folder, check=False

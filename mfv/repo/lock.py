@@ -114,13 +114,8 @@ def wants_file(entry: Entry) -> bool:
 
 
 def is_same_file(entry: Entry, url: str) -> bool:
-    """Whether the file at `url` may be the one that was installed: the wheel of the same tags.
-
-    A wheel that was built from a source archive has no address; the archive counts for it.
-    """
+    """Whether the file at `url` is the wheel that was installed, as far as its tags tell."""
     name = _name(url)
-    if not name.endswith(".whl"):
-        return _is_sdist_of(name, entry)
     return _is_wheel_of(name, entry) and _tags(name) == _tags(entry.source.wheel)
 
 

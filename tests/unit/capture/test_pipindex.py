@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -59,3 +61,15 @@ def test_what_pip_cannot_do_is_told_in_its_words(
     monkeypatch.setattr(sys, "executable", str(python))
     with pytest.raises(NotFoundError, match="no pip"):
         find_files({"one": "1.0"})
+
+
+def test_a_source_archive_is_no_answer_and_none_of_its_code_runs(index: Path) -> None:
+    ran = index / "ran"
+    files = {"setup.py": f"open({str(ran)!r}, 'w')\n", "PKG-INFO": "Name: loud\n"}
+    with tarfile.open(index / "loud-1.0.tar.gz", "w:gz") as out:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(f"loud-1.0/{name}")
+            entry.size = len(text)
+            out.addfile(entry, io.BytesIO(text.encode()))
+    assert find_files({"loud": "1.0"}) == Answer({}, ("loud",))
+    assert not ran.exists()

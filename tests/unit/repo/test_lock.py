@@ -224,8 +224,8 @@ def test_a_file_is_the_one_that_was_installed_only_with_the_same_tags() -> None:
     turned = "numpy-2.0.0-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.whl"
     assert wants_file(entry)
     assert is_same_file(entry, f"https://index/{turned}#sha256=ab")
-    assert is_same_file(entry, "https://index/numpy-2.0.0.tar.gz")
     for other in (
+        "numpy-2.0.0.tar.gz",
         "numpy-2.0.0-cp312-cp312-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
         "numpy-2.0.1.tar.gz",
         "nump-2.0.0.tar.gz",
