@@ -15,9 +15,11 @@ from collections.abc import Iterable
 import msgspec
 
 from mfv.capture.secrets import is_secret_name, strip_credentials
+from mfv.capture.text import printable
 from mfv.capture.user import user_name
 
 REDACTED = "<redacted>"
+RANDOM = "random"
 
 _VARIABLES = (
     "BLIS_NUM_THREADS",
@@ -78,6 +80,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     user: str  # "unknown" if no variable says
     host: str
     variables: tuple[tuple[str, str], ...]  # name and value, sorted
+    hash_seed: str = RANDOM  # RANDOM, or a number: what hashes of text begin from
 
 
 def read_process() -> Process:
@@ -92,9 +95,22 @@ def read_process() -> Process:
         argv=redact(sys.orig_argv),
         cwd=_working_folder(),
         user=user_name(),
-        host=_printable(os.uname().nodename),
+        host=printable(os.uname().nodename),
         variables=tuple(variables),
+        hash_seed=hash_seed(),
     )
+
+
+def hash_seed() -> str:
+    """What the hashes of this interpreter began from: a number, or RANDOM.
+
+    Sets of text come in another order where it is another: a run under RANDOM need not give the
+    same bytes again.
+    """
+    if not sys.flags.hash_randomization:
+        return "0"
+    seed = "" if sys.flags.ignore_environment else os.environ.get("PYTHONHASHSEED", "")
+    return seed if seed.isascii() and seed.isdecimal() else RANDOM
 
 
 def redact(arguments: Iterable[str]) -> tuple[str, ...]:
@@ -125,15 +141,11 @@ def _without_assignment(argument: str) -> str:
 
 def _clean(text: str) -> str:
     text = re.sub(_URL, lambda url: strip_credentials(url[0]), text)
-    return re.sub(_TOKEN, REDACTED, _printable(text))
+    return re.sub(_TOKEN, REDACTED, printable(text))
 
 
 def _working_folder() -> str:
     try:
-        return _printable(os.getcwd())
+        return printable(os.getcwd())
     except OSError:
         return ""
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -31,8 +31,12 @@ def make_opening(
     prepared: Prepared,
     who: process.Process,
     constants: Mapping[str, object],
+    cache: str | None = None,
 ) -> Opening:
-    """Stores the code, the environment and the inputs, and describes the run."""
+    """Stores the code, the environment and the inputs, and describes the run.
+
+    `cache`: the repository's folder for what may vanish at any time.
+    """
     shot = snapshot.take(prepared.script)
     state = git.read_git(prepared.script.parent)
     tree, left_out = store_tree(writer, shot)
@@ -52,7 +56,7 @@ def make_opening(
         constants=tuple(artifact for artifact in kept if artifact is not None),
         graph=tuple(_node(prepared.graph, name) for name in prepared.graph.nodes),
         tree=bytes(tree),
-        environment=bytes(store_environment(writer, environment.read_environment())),
+        environment=bytes(store_environment(writer, environment.read_environment(cache))),
         git=git_record(state),
         version=git.version_string(state),
         left_out=left_out,
@@ -71,6 +75,7 @@ def make_opening(
         resumed_from=None if prepared.resumed is None else prepared.resumed.number,
         trusted=prepared.resumed is not None and prepared.resumed.trust,
         system_tags=tuple(map(printable, prepared.beginning.tags)),
+        hash_seed=who.hash_seed,
     )
 
 

@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "manifest": {"errors", "ids"},
     "capture": {"errors", "ids"},
     "odb": {"errors", "ids", "storage"},
+    "project": {"capture"},
     "diff": {"errors", "ids", "manifest"},
     "code": {"errors"},
     "lineage": {"errors", "ids", "manifest"},
@@ -62,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ),
         "compat",
     },
-    "mfv": {"_version", "client", "flow", "runner", "cli"},  # loaded on first use
+    "mfv": {"_version", "client", "flow", "runner", "project", "cli"},  # loaded on first use
     "__main__": {"cli"},
 }
 
