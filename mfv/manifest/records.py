@@ -22,10 +22,15 @@ class TreeFile(msgspec.Struct, frozen=True, array_like=True):
     size: int  # bytes
 
 
-class Tree(msgspec.Struct, frozen=True):
-    """The paths, modes and blobs of one code snapshot, sorted by path."""
+class Tree(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The paths, modes and blobs of one code snapshot, sorted by path.
+
+    A large one has no files of its own, but parts: the ids of trees, whose files follow each
+    other. They have no parts.
+    """
 
     files: tuple[TreeFile, ...]
+    parts: tuple[Hash, ...] = ()
 
 
 class Package(msgspec.Struct, frozen=True, array_like=True):
