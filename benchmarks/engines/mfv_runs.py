@@ -17,7 +17,7 @@ from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Task
 from mfv.odb.writer import Writer
 from mfv.repo import artifacts
-from mfv.repo.code import store_tree
+from mfv.repo.snapshots import store_tree
 from mfv.repo.files import copy_to
 from mfv.repo.lineage import Ancestry
 from mfv.repo.recorder import Finished, RunRecorder

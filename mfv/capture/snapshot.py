@@ -8,7 +8,11 @@ its owner should hear of is listed beside them. Where the bytes go is another ro
 from __future__ import annotations
 
 import os
+import re
 import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -21,7 +25,8 @@ from mfv.errors import NotFoundError, StorageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CLONE_MARKER", "LeftOut", "Snapshot", "SourceFile", "find_root", "read", "take"]
+__all__ = ["CLONE_MARKER", "LeftOut", "Snapshot", "SourceFile", "Stamp"]
+__all__ += ["find_root", "read", "source", "take"]
 
 FILE_LIMIT = 10 << 20  # bytes
 TOTAL_LIMIT = 500 << 20  # bytes
@@ -35,7 +40,21 @@ TOO_LARGE = "larger than the limit"
 OVER_TOTAL = "over the total limit"
 SPECIAL = "special file"
 CONTROL_CHARACTER = "control character in its name"
+CHANGING = "changed while it was read"
 SHARED_FOLDER = "not a project folder: only its own *.py files are taken"
+
+
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]").search
+
+
+class Stamp(NamedTuple):
+    """What a file system says of one file; another one where it may hold something else."""
+
+    mtime: int  # ns since 1970
+    ctime: int  # ns since 1970, of the last change of anything; no program can set it
+    inode: int
+    mode: int  # with the kind of file
+    size: int  # bytes
 
 
 class SourceFile(msgspec.Struct, frozen=True):
@@ -44,6 +63,7 @@ class SourceFile(msgspec.Struct, frozen=True):
     path: str  # relative to the root, `/`-separated; bytes that are not UTF-8 by surrogateescape
     mode: int  # 0o100644, 0o100755, or 0o120000 for a symlink, as in git
     size: int  # bytes; of a symlink, those of its target's name
+    stamp: Stamp
 
 
 class LeftOut(msgspec.Struct, frozen=True):
@@ -62,12 +82,51 @@ class Snapshot(msgspec.Struct, frozen=True):
     files: tuple[SourceFile, ...]
     left_out: tuple[LeftOut, ...]
     git: bool  # whether git said what belongs to the code
+    started: int  # ns since 1970, before the first file was looked at
+
+
+class Source(NamedTuple):
+    """One file of a snapshot, opened."""
+
+    path: str
+    descriptor: int  # of a symlink -1
+    target: bytes  # of a symlink, the name that it points to
+    stamp: Stamp  # before anything was read
+
+    def read(self) -> bytes:
+        """All that it held when it was opened, or as much as is left of it."""
+        if self.descriptor < 0:
+            return self.target
+        parts: list[bytes] = []
+        left = self.stamp.size
+        while left and (part := os.pread(self.descriptor, left, self.stamp.size - left)):
+            parts.append(part)
+            left -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def read_at(self, into: memoryview, offset: int) -> int:
+        """Fills `into` with what there is from `offset` on; fewer bytes only at the end."""
+        done = 0
+        while done < len(into):
+            count = os.preadv(self.descriptor, [into[done:]], offset + done)
+            if not count:
+                break
+            done += count
+        return done
+
+    def is_still(self) -> bool:
+        """Whether nobody has written to it since it was opened."""
+        return self.descriptor < 0 or _stamp(os.fstat(self.descriptor)) == self.stamp
 
 
 class _Found(NamedTuple):
     path: bytes
     mode: int
-    size: int
+    stamp: Stamp
+
+    @property
+    def size(self) -> int:
+        return self.stamp.size
 
 
 def take(script: Path, *, file_limit: int = FILE_LIMIT, total_limit: int = TOTAL_LIMIT) -> Snapshot:
@@ -89,17 +148,21 @@ def take(script: Path, *, file_limit: int = FILE_LIMIT, total_limit: int = TOTAL
     raw_root = os.fsencode(root)
     entry = os.fsencode(real)[len(raw_root.rstrip(b"/")) + 1 :]
 
+    started = time.time_ns()
     paths, bounds, left_out, git = _list(root)
     candidates = _inspect(raw_root, entry, paths, bounds, left_out, file_limit)
     kept = _fit(candidates, entry, total_limit, left_out)
     return Snapshot(
         root=root,
         entry=_text(entry),
-        files=tuple(SourceFile(_text(file.path), file.mode, file.size) for file in kept),
+        files=tuple(
+            SourceFile(_text(file.path), file.mode, file.size, file.stamp) for file in kept
+        ),
         left_out=tuple(
             LeftOut(_text(path), reason, size) for path, (reason, size) in sorted(left_out.items())
         ),
         git=git,
+        started=started,
     )
 
 
@@ -109,16 +172,26 @@ def read(snapshot: Snapshot, file: SourceFile) -> bytes:
     A link in the file's place is not followed. NotFoundError if the file is gone, StorageError if
     it cannot be read or became something else.
     """
-    path = os.path.join(os.fsencode(snapshot.root), _bytes(file.path))
+    with source(snapshot, file) as opened:
+        return opened.read()
+
+
+@contextmanager
+def source(snapshot: Snapshot, file: SourceFile) -> Iterator[Source]:
+    """`file`, opened as it is now; raises as `read`, also where reading it fails inside."""
+    path = b"%b/%b" % (os.fsencode(snapshot.root).rstrip(b"/"), _bytes(file.path))
+    descriptor = -1
     try:
         if file.mode == MODE_LINK:
-            return os.readlink(path)
+            stamp = _stamp(os.lstat(path))
+            yield Source(file.path, -1, os.readlink(path), stamp)
+            return
         # Without O_NONBLOCK, a pipe in the file's place would be waited for.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb", buffering=0) as opened:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError("no longer a regular file")
-            return opened.readall()
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("no longer a regular file")
+        yield Source(file.path, descriptor, b"", _stamp(status))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFoundError(
             f"'{file.path}' is gone from {snapshot.root}",
@@ -129,6 +202,15 @@ def read(snapshot: Snapshot, file: SourceFile) -> bytes:
             f"cannot read '{file.path}' in {snapshot.root}: {error.strerror or error}",
             hint="make it a readable file, or name it in .mfvignore to leave it out",
         ) from error
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return Stamp(
+        status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode, status.st_size
+    )
 
 
 def _list(
@@ -188,7 +270,7 @@ def _inspect(
             continue
         reason = None if path == entry else _reason_against(path, full, status, kind, file_limit)
         if reason is None:
-            found.append(_Found(path, _mode(kind, status.st_mode), status.st_size))
+            found.append(_Found(path, _mode(kind, status.st_mode), _stamp(status)))
         else:
             left_out[path] = (reason, status.st_size)
     for folder, reason in bounds.left_out.items():
@@ -201,7 +283,7 @@ def _reason_against(
 ) -> str | None:
     if is_secret_path(_text(path)):
         return SECRET
-    if any(byte < 0x20 or byte == 0x7F for byte in path):
+    if _CONTROL(path):
         return CONTROL_CHARACTER  # no clone would write such a name
     if kind == stat.S_IFLNK:
         return None

@@ -22,19 +22,25 @@ from mfv.manifest.records import GivenFile, GraphNode, Opening
 from mfv.manifest.text import printable
 from mfv.odb.writer import Writer
 from mfv.repo.artifacts import store
-from mfv.repo.code import git_record, store_environment, store_tree
+from mfv.repo.code import git_record, store_environment
+from mfv.repo.repository import Repository
+from mfv.repo.snapshots import store_tree
 
 
 def make_opening(
     writer: Writer,
+    repository: Repository,
     prepared: Prepared,
     who: process.Process,
     constants: Mapping[str, object],
 ) -> Opening:
     """Stores the code, the environment and the inputs, and describes the run."""
-    shot = snapshot.take(prepared.script)
+    limits = repository.config
+    shot = snapshot.take(
+        prepared.script, file_limit=limits.max_file_size, total_limit=limits.max_total_size
+    )
     state = git.read_git(prepared.script.parent)
-    tree, left_out = store_tree(writer, shot)
+    tree, left_out = store_tree(writer, shot, repository.backend)
     secret = prepared.secret()
     recorded = prepared.recorded()
     for name in secret:

@@ -112,7 +112,7 @@ def _run(
     try:
         repository = Repository.create(folder, writer=user_at_host())
         recorder = RunRecorder(
-            repository, lambda writer: make_opening(writer, prepared, who, constants)
+            repository, lambda writer: make_opening(writer, repository, prepared, who, constants)
         )
         try:
             opened(recorder.name)
