@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from mfv.capture.gitcommand import ask
 from mfv.capture.ignore import IgnoreRules
-from mfv.capture.root import CLONE_FOLDER, CLONE_MARKER
+from mfv.capture.modules import MODULES_FOLDER
+from mfv.capture.root import CLONE_FOLDER, CLONE_MARKER, is_clone
 
 MOST_FILES = 100_000
 LISTING_SECONDS = 60.0
@@ -55,6 +56,8 @@ class Bounds:
     def __init__(self, root: bytes, *, walk: bool) -> None:
         self._root = root
         self._walk = walk
+        # Nobody else's; in a clone it is code that was brought back.
+        self._reserved = None if is_clone(os.fsdecode(root)) else MODULES_FOLDER.encode()
         names = (b".mfvignore", b".gitignore") if walk else (b".mfvignore",)
         self._rules = [IgnoreRules(root, name) for name in names]
         self._folders: dict[bytes, bool] = {b"": True}
@@ -86,7 +89,7 @@ class Bounds:
         """Whether `path`, anything but a folder, may be taken; its folder is asked too."""
         folder, _, name = path.rpartition(b"/")
         lower = name.lower()
-        if lower in _NEVER or name == CLONE_FOLDER.encode():
+        if lower in _NEVER or name == CLONE_FOLDER.encode() or path == self._reserved:
             return False
         if self._walk and (lower in _WALK_NEVER_FILES or lower.endswith(_WALK_NEVER_ENDINGS)):
             return False
@@ -106,6 +109,8 @@ class Bounds:
         name = folder.rpartition(b"/")[2]
         lower = name.lower()
         if lower in _NEVER or lower in _NEVER_FOLDERS or name == CLONE_FOLDER.encode():
+            return False
+        if folder == self._reserved:
             return False
         if self._walk and lower in _WALK_NEVER_FOLDERS:
             return False

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from mfv.capture import listing
+from mfv.capture.modules import MODULES_FOLDER, NO_MODULES, UserModules
 from mfv.capture.root import CLONE_MARKER, find_root, is_clone
 from mfv.capture.secrets import is_secret_path
 from mfv.errors import NotFoundError, StorageError
@@ -40,6 +41,7 @@ TOO_LARGE = "larger than the limit"
 OVER_TOTAL = "over the total limit"
 SPECIAL = "special file"
 CONTROL_CHARACTER = "control character in its name"
+ABOVE = "a package that holds the code's own folder"
 CHANGING = "changed while it was read"
 SHARED_FOLDER = "not a project folder: only its own *.py files are taken"
 
@@ -64,6 +66,7 @@ class SourceFile(msgspec.Struct, frozen=True):
     mode: int  # 0o100644, 0o100755, or 0o120000 for a symlink, as in git
     size: int  # bytes; of a symlink, those of its target's name
     stamp: Stamp
+    place: str = ""  # absolute, where it is no file below the root
 
 
 class LeftOut(msgspec.Struct, frozen=True):
@@ -83,6 +86,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     left_out: tuple[LeftOut, ...]
     git: bool  # whether git said what belongs to the code
     started: int  # ns since 1970, before the first file was looked at
+    search: tuple[str, ...] = ()  # folders to import from beside the script's own, in order
 
 
 class Source(NamedTuple):
@@ -123,19 +127,27 @@ class _Found(NamedTuple):
     path: bytes
     mode: int
     stamp: Stamp
+    place: str = ""
 
     @property
     def size(self) -> int:
         return self.stamp.size
 
 
-def take(script: Path, *, file_limit: int = FILE_LIMIT, total_limit: int = TOTAL_LIMIT) -> Snapshot:
+def take(
+    script: Path,
+    *,
+    file_limit: int = FILE_LIMIT,
+    total_limit: int = TOTAL_LIMIT,
+    modules: UserModules = NO_MODULES,
+) -> Snapshot:
     """List the code that `script` belongs to; limits are bytes of one file and of all together.
 
     In a git repository these are the tracked files and the untracked ones that git does not
     ignore; elsewhere everything below the root that is not a cache, an environment or ignored.
     `.mfvignore` files hold everywhere. The script itself is always in. Where everything together
-    is over `total_limit`, the largest files are left out first. NotFoundError if there is no such
+    is over `total_limit`, the largest files are left out first. `modules` from outside the root
+    are in below MODULES_FOLDER, as a walk finds them. NotFoundError if there is no such
     script; anything else that cannot be listed is absent or in `left_out`.
     """
     real = os.path.realpath(script)
@@ -151,18 +163,21 @@ def take(script: Path, *, file_limit: int = FILE_LIMIT, total_limit: int = TOTAL
     started = time.time_ns()
     paths, bounds, left_out, git = _list(root)
     candidates = _inspect(raw_root, entry, paths, bounds, left_out, file_limit)
+    candidates = _add_modules(candidates, modules, left_out, file_limit)
     kept = _fit(candidates, entry, total_limit, left_out)
     return Snapshot(
         root=root,
         entry=_text(entry),
         files=tuple(
-            SourceFile(_text(file.path), file.mode, file.size, file.stamp) for file in kept
+            SourceFile(_text(file.path), file.mode, file.size, file.stamp, file.place)
+            for file in kept
         ),
         left_out=tuple(
             LeftOut(_text(path), reason, size) for path, (reason, size) in sorted(left_out.items())
         ),
         git=git,
         started=started,
+        search=modules.search,
     )
 
 
@@ -179,7 +194,7 @@ def read(snapshot: Snapshot, file: SourceFile) -> bytes:
 @contextmanager
 def source(snapshot: Snapshot, file: SourceFile) -> Iterator[Source]:
     """`file`, opened as it is now; raises as `read`, also where reading it fails inside."""
-    path = b"%b/%b" % (os.fsencode(snapshot.root).rstrip(b"/"), _bytes(file.path))
+    path = _bytes(file.place or f"{snapshot.root.rstrip('/')}/{file.path}")
     descriptor = -1
     try:
         if file.mode == MODE_LINK:
@@ -244,14 +259,14 @@ def _is_shared(root: str) -> bool:
 
 def _inspect(
     root: bytes,
-    entry: bytes,
+    entry: bytes | None,
     paths: list[bytes],
     bounds: listing.Bounds,
     left_out: dict[bytes, tuple[str, int]],
     file_limit: int,
 ) -> list[_Found]:
     found: list[_Found] = []
-    for path in dict.fromkeys((*paths, entry)):
+    for path in dict.fromkeys(paths if entry is None else (*paths, entry)):
         full = root + b"/" + path
         try:
             status = os.lstat(full)
@@ -276,6 +291,43 @@ def _inspect(
     for folder, reason in bounds.left_out.items():
         left_out[folder] = (reason, 0)
     return found
+
+
+def _add_modules(
+    found: list[_Found],
+    modules: UserModules,
+    left_out: dict[bytes, tuple[str, int]],
+    file_limit: int,
+) -> list[_Found]:
+    """`found` and the files of the modules from outside."""
+    folder = _bytes(MODULES_FOLDER) + b"/"
+    for name in modules.above:
+        left_out[folder + _bytes(name)] = (ABOVE, 0)
+    added: dict[bytes, _Found] = {}
+    for name, place in modules.outside:
+        prefix, base = folder + _bytes(name) + b"/", _bytes(place)
+        inner: dict[bytes, tuple[str, int]] = {}
+        if os.path.isdir(base):
+            bounds = listing.Bounds(base, walk=True)
+            paths, cut = listing.list_by_walk(base, bounds)
+            if cut:
+                inner[b"."] = (listing.TOO_MANY, 0)
+        else:
+            base, _, file = base.rpartition(b"/")
+            bounds = listing.Bounds(base, walk=False)
+            prefix, paths = folder, [file]
+        for one in _inspect(base, None, paths, bounds, inner, file_limit):
+            at = base + b"/" + one.path
+            path = prefix + one.path if prefix != folder else folder + _bytes(name)
+            # As Python has it: of two parts of a namespace package the first one counts.
+            added.setdefault(path, one._replace(path=path, place=_text(at)))
+        for path, reason in inner.items():
+            left_out[prefix.rstrip(b"/") if path == b"." else prefix + path] = reason
+    # What was imported is what counts, not what a clone has under that name.
+    tops = tuple(folder + _bytes(name) for name, _ in modules.outside)
+    inside = tuple(top + b"/" for top in tops)
+    kept = [one for one in found if one.path not in tops and not one.path.startswith(inside)]
+    return [*kept, *added.values()]
 
 
 def _reason_against(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mfv._version import __version__
 from mfv.capture import environment, git, process, snapshot
+from mfv.capture.modules import find_modules
 from mfv.errors import UnpicklableError
 from mfv.flow.config import VALUE_OPTION
 from mfv.flow.graph import Graph
@@ -36,8 +37,12 @@ def make_opening(
 ) -> Opening:
     """Stores the code, the environment and the inputs, and describes the run."""
     limits = repository.config
+    root = os.fspath(snapshot.find_root(prepared.script))
     shot = snapshot.take(
-        prepared.script, file_limit=limits.max_file_size, total_limit=limits.max_total_size
+        prepared.script,
+        file_limit=limits.max_file_size,
+        total_limit=limits.max_total_size,
+        modules=find_modules(root, os.path.realpath(prepared.script)),
     )
     state = git.read_git(prepared.script.parent)
     tree, left_out = store_tree(writer, shot, repository.backend)
@@ -73,6 +78,7 @@ def make_opening(
         given=tuple(_given_files(writer, prepared, parameters, secret)),
         resumed_from=None if prepared.resumed is None else prepared.resumed.number,
         system_tags=tuple(map(printable, prepared.beginning.tags)),
+        module_path=tuple(map(printable, shot.search)),
     )
 
 
