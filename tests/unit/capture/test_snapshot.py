@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -537,20 +536,6 @@ class TestEverywhere:
             git(folder, "add", ".")
         write(folder / ".mfvignore", "*\n")
         assert paths(take(folder / "run.py")) == ["run.py"]
-
-    def test_without_ignore_files_the_matcher_is_not_loaded(self, folder: Path) -> None:
-        code = (
-            "import sys; from pathlib import Path; from mfv.capture.snapshot import take;"
-            "take(Path(sys.argv[1])); print('pathspec' in sys.modules)"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code, folder / "run.py"],
-            check=True,
-            capture_output=True,
-            text=True,
-            cwd=Path(__file__).parents[3],
-        )
-        assert done.stdout == "False\n"
 
 
 class TestAScriptThatIsNone:
