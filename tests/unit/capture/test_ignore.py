@@ -127,7 +127,7 @@ def test_rules_mean_what_they_mean_to_git(
         ("[[:no:]]", "n", False),  # malformed: nothing matches it
         ("[!b]", "a", True),
         ("[]a]", "]", True),
-        ("[a-\\]b]", "\\", True),
+        ("[A-\\]b]", "\\", True),
         ("a[/]b", "a/b", False),  # no bracket matches a slash
         ("?", "é", False),  # a letter of two bytes
         ("??", "é", True),
