@@ -162,7 +162,9 @@ class _Listed(NamedTuple):
 
 def _ls_files(root: str, *which: str) -> _Listed | None:
     """What git lists, of more than MOST_FILES only the first; None where it does not."""
-    answers = ask(root, ("ls-files", "-z", *which), seconds=LISTING_SECONDS, most=MOST_FILES)
+    # Whatever `core.worktree` and `core.bare` say: asked is for the files that lie here.
+    command = ("--work-tree=.", "ls-files", "-z", *which)
+    answers = ask(root, command, seconds=LISTING_SECONDS, most=MOST_FILES)
     if answers is None or not answers[0].ok:
         return None
     # What follows the last NUL is half a path where the command was ended.
