@@ -92,7 +92,7 @@ class Writer:
         self._database = database
         self._avoid = avoid or set()
         self._builder = PackBuilder()
-        self._verified = Verified(database.backend)
+        self._verified = Verified(database.backend, database.notes)
         # The objects written here: the pack of one that needs no other, None of the rest.
         self._own: dict[bytes, PackId | None] = {}
         self._stream: PutStream | None = None
