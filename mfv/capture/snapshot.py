@@ -11,8 +11,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -21,7 +20,8 @@ from mfv.capture import listing
 from mfv.capture.modules import MODULES_FOLDER, NO_MODULES, UserModules
 from mfv.capture.root import CLONE_MARKER, find_root, is_clone
 from mfv.capture.secrets import is_secret_path
-from mfv.errors import NotFoundError, StorageError
+from mfv.capture.source import Source, Stamp, opened, stamp_of
+from mfv.errors import NotFoundError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,16 +47,6 @@ SHARED_FOLDER = "not a project folder: only its own *.py files are taken"
 
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]").search
-
-
-class Stamp(NamedTuple):
-    """What a file system says of one file; another one where it may hold something else."""
-
-    mtime: int  # ns since 1970
-    ctime: int  # ns since 1970, of the last change of anything; no program can set it
-    inode: int
-    mode: int  # with the kind of file
-    size: int  # bytes
 
 
 class SourceFile(msgspec.Struct, frozen=True):
@@ -87,40 +77,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     git: bool  # whether git said what belongs to the code
     started: int  # ns since 1970, before the first file was looked at
     search: tuple[str, ...] = ()  # folders to import from beside the script's own, in order
-
-
-class Source(NamedTuple):
-    """One file of a snapshot, opened."""
-
-    path: str
-    descriptor: int  # of a symlink -1
-    target: bytes  # of a symlink, the name that it points to
-    stamp: Stamp  # before anything was read
-
-    def read(self) -> bytes:
-        """All that it held when it was opened, or as much as is left of it."""
-        if self.descriptor < 0:
-            return self.target
-        parts: list[bytes] = []
-        left = self.stamp.size
-        while left and (part := os.pread(self.descriptor, left, self.stamp.size - left)):
-            parts.append(part)
-            left -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def read_at(self, into: memoryview, offset: int) -> int:
-        """Fills `into` with what there is from `offset` on; fewer bytes only at the end."""
-        done = 0
-        while done < len(into):
-            count = os.preadv(self.descriptor, [into[done:]], offset + done)
-            if not count:
-                break
-            done += count
-        return done
-
-    def is_still(self) -> bool:
-        """Whether nobody has written to it since it was opened."""
-        return self.descriptor < 0 or _stamp(os.fstat(self.descriptor)) == self.stamp
 
 
 class _Found(NamedTuple):
@@ -187,45 +143,14 @@ def read(snapshot: Snapshot, file: SourceFile) -> bytes:
     A link in the file's place is not followed. NotFoundError if the file is gone, StorageError if
     it cannot be read or became something else.
     """
-    with source(snapshot, file) as opened:
-        return opened.read()
+    with source(snapshot, file) as found:
+        return found.read()
 
 
-@contextmanager
-def source(snapshot: Snapshot, file: SourceFile) -> Iterator[Source]:
+def source(snapshot: Snapshot, file: SourceFile) -> AbstractContextManager[Source]:
     """`file`, opened as it is now; raises as `read`, also where reading it fails inside."""
-    path = _bytes(file.place or f"{snapshot.root.rstrip('/')}/{file.path}")
-    descriptor = -1
-    try:
-        if file.mode == MODE_LINK:
-            stamp = _stamp(os.lstat(path))
-            yield Source(file.path, -1, os.readlink(path), stamp)
-            return
-        # Without O_NONBLOCK, a pipe in the file's place would be waited for.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError("no longer a regular file")
-        yield Source(file.path, descriptor, b"", _stamp(status))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotFoundError(
-            f"'{file.path}' is gone from {snapshot.root}",
-            hint="it was there when the code was listed; keep files still while a run starts",
-        ) from error
-    except OSError as error:
-        raise StorageError(
-            f"cannot read '{file.path}' in {snapshot.root}: {error.strerror or error}",
-            hint="make it a readable file, or name it in .mfvignore to leave it out",
-        ) from error
-    finally:
-        if descriptor >= 0:
-            os.close(descriptor)
-
-
-def _stamp(status: os.stat_result) -> Stamp:
-    return Stamp(
-        status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode, status.st_size
-    )
+    path = file.place or f"{snapshot.root.rstrip('/')}/{file.path}"
+    return opened(_bytes(path), file.path, snapshot.root, is_link=file.mode == MODE_LINK)
 
 
 def _list(
@@ -285,7 +210,7 @@ def _inspect(
             continue
         reason = None if path == entry else _reason_against(path, full, status, kind, file_limit)
         if reason is None:
-            found.append(_Found(path, _mode(kind, status.st_mode), _stamp(status)))
+            found.append(_Found(path, _mode(kind, status.st_mode), stamp_of(status)))
         else:
             left_out[path] = (reason, status.st_size)
     for folder, reason in bounds.left_out.items():

@@ -97,7 +97,7 @@ def _store(writer: Writer, snapshot: Snapshot, file: SourceFile) -> _Stored | st
                 else:
                     data = opened.read()
                     size = len(data)
-                still = size == opened.stamp.size and opened.is_still()
+                still = opened.is_still(size)
         except MfvError:
             return UNREADABLE
         if not still and (attempt + 1 < _TRIES or file.path != snapshot.entry):
