@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from mfv.errors import NotFoundError, StorageError
 
-
 _MORE = 1 << 20  # bytes
 _STEP = 64 << 10  # bytes
 

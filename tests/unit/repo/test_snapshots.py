@@ -101,6 +101,26 @@ class TestASecondSnapshot:
         assert project.opened == ["pkg/b.py"]
         assert project.content(second)[b"pkg/b.py"] == b"another"
 
+    def test_knows_names_that_are_no_text(self, project: Project) -> None:
+        try:
+            with open(os.fsencode(project.code) + b"/caf\xe9.py", "wb") as file:
+                file.write(b"latin")
+        except OSError:
+            return  # a file system of text names has no such file
+        project.snap()
+        tree, _ = project.snap()
+        assert project.opened == []
+        assert project.content(tree)[b"caf\xe9.py"] == b"latin"
+
+    def test_leaves_out_what_may_not_be_read_any_more(self, project: Project) -> None:
+        path = project.write("a.py", "x\n")
+        project.snap()
+        path.unlink()
+        os.mkfifo(path)
+        tree, left_out = project.snap()
+        assert [file.path for file in tree.files] == [b"run.py"]
+        assert [(one.path, one.reason) for one in left_out] == [("a.py", "special file")]
+
     @pytest.mark.parametrize("kept", ["size", "size and times"])
     def test_sees_a_change_of_nothing_but_the_bytes(self, project: Project, kept: str) -> None:
         path = project.write("a.py", "x = 1\n")
