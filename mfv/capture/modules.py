@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
@@ -161,9 +160,12 @@ class _Search:
 
 
 def _not_ours() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    found = {paths["stdlib"], paths["platstdlib"], os.path.dirname(os.__file__)}
-    found.add(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    found = (
+        os.path.dirname(os.__file__),
+        os.path.join(sys.base_exec_prefix, sys.platlibdir, version),
+        os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+    )
     return tuple({os.path.realpath(path) for path in found})
 
 
