@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from mfv.capture import snapshot as capture
-from mfv.capture.snapshot import Snapshot, Source, SourceFile, take
+from mfv.capture.snapshot import Snapshot, SourceFile, take
+from mfv.capture.source import Source
 from mfv.ids import BlobId, TreeId
 from mfv.manifest.records import LeftOut, Tree
 from mfv.odb.packindex import key_of, list_packs, read_index
@@ -32,7 +33,7 @@ class Project:
         self.store = place / ".mfv"
         Repository.create(self.store)
         self.opened: list[str] = []
-        self.while_open = lambda: None
+        self.while_open: Callable[[], object] = lambda: None
         source = capture.source
 
         @contextmanager
@@ -179,7 +180,8 @@ class TestASecondSnapshot:
             path.mkdir()
             assert project.snap()[0] == first
             return
-        path.write_bytes({"cut": data[:40], "empty": b"", "noise": b"x" * 500}.get(damage, data))
+        others = {"cut": bytes(data[:40]), "empty": b"", "noise": b"x" * 500}
+        path.write_bytes(others.get(damage, bytes(data)))
         assert project.snap()[0] == first
         assert project.opened == ["run.py"]
         project.snap()
@@ -211,7 +213,7 @@ class TestWhatTheCacheKnows:
         project.snap()
         repository = Repository.open(project.store)
         condemned = set(list_packs(repository.backend))
-        repository.database.leave(condemned)
+        repository.database.leave(set(map(bytes, condemned)))
         writer = Writer(repository.database, avoid=condemned)
         snapshots.store_tree(writer, project.take(), repository.backend)
         outcome = writer.flush()
