@@ -238,13 +238,24 @@ class Writer:
         pack = self._own.get(blob)
         return self._good.get(blob) if pack is None else frozenset({pack})
 
-    def rely_on(self, packs: frozenset[PackId]) -> bool:
+    def look_at(self, packs: frozenset[PackId]) -> frozenset[bytes]:
+        """What the packs are like now, for `rely_on` at a later time; less what cannot be told.
+
+        For who verifies, after this, what they hold.
+        """
+        return frozenset(filter(None, map(self._verified.seen, packs)))
+
+    def rely_on(self, packs: frozenset[PackId], seen: frozenset[bytes] = frozenset()) -> bool:
         """Builds on all that only needs `packs`, as `needed` told of it; nothing is read.
 
-        False, and nothing is built on, unless each of them is what it was when it was written.
+        False, and nothing is built on, unless each of them is what it was when it was written, or
+        when it was `seen` (by `look_at`) and what is built on was verified.
         """
-        if packs & self._avoid or not all(map(self._verified.trusts, packs)):
+        if packs & self._avoid:
             return False
+        for pack in packs:
+            if not self._verified.trusts(pack) and self._verified.seen(pack) not in seen:
+                return False
         self._relied |= packs
         return True
 

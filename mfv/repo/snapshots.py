@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from mfv.capture import snapshot as capture
 from mfv.capture.snapshot import Snapshot, SourceFile, Stamp, source
 from mfv.errors import CorruptError, MfvError
-from mfv.ids import TreeId
+from mfv.ids import PackId, TreeId
 from mfv.manifest.records import LeftOut, TreeFile
 from mfv.manifest.text import printable
 from mfv.odb.writer import Writer
@@ -29,7 +30,7 @@ class _Stored(NamedTuple):
     mode: int
     stamp: Stamp
     content: Known
-    was_read: bool
+    was_read: bool  # the file, or what was stored of it
 
 
 def store_tree(
@@ -55,7 +56,7 @@ def store_tree(
         [TreeFile(one.path, one.mode, bytes(one.content.blob), one.content.size) for one in stored],
     )
     if cache is not None and (len(stored) != len(cache) or any(one.was_read for one in stored)):
-        _save(cache, writer, snapshot, stored)
+        _save(cache, writer, snapshot, stored, known.seen)
     return tree, tuple(left_out)
 
 
@@ -65,7 +66,16 @@ class _Relying:
     def __init__(self, writer: Writer, cache: StatCache | None) -> None:
         self._writer = writer
         self._cache = cache
-        self._whole: dict[frozenset[bytes], bool] = {}
+        # The sets of packs that the writer builds on as they are, and of the others how they look
+        # before anything in them is verified.
+        self._whole: set[frozenset[PackId]] = set()
+        self.seen: dict[frozenset[PackId], frozenset[bytes]] = {}
+        for packs, seen in () if cache is None else cache.places:
+            if packs and packs not in self._whole:
+                if writer.rely_on(packs, seen):
+                    self._whole.add(packs)
+                else:
+                    self.seen[packs] = writer.look_at(packs)
 
     def find(self, file: SourceFile) -> _Stored | None:
         """The file without reading it; None where it, or what was stored of it, has changed."""
@@ -73,10 +83,7 @@ class _Relying:
         known = self._cache.find(path, file.stamp) if self._cache is not None else None
         if known is None:
             return None
-        whole = self._whole.get(known.packs)
-        if whole is None:
-            whole = bool(known.packs) and self._writer.rely_on(known.packs)
-            self._whole[known.packs] = whole
+        whole = known.packs in self._whole
         if not whole:
             try:
                 self._writer.rely(known.blob)
@@ -110,10 +117,17 @@ def _store(writer: Writer, snapshot: Snapshot, file: SourceFile) -> _Stored | st
     return capture.CHANGING
 
 
-def _save(cache: StatCache, writer: Writer, snapshot: Snapshot, stored: list[_Stored]) -> None:
+def _save(
+    cache: StatCache,
+    writer: Writer,
+    snapshot: Snapshot,
+    stored: list[_Stored],
+    seen: Mapping[frozenset[PackId], frozenset[bytes]],
+) -> None:
     files = []
     for path, _, stamp, known, was_read in stored:
         if was_read:
-            known = known._replace(packs=writer.needed(known.blob) or frozenset())
+            packs = writer.needed(known.blob) or frozenset()
+            known = Known(known.blob, known.size, packs, seen.get(packs, frozenset()))
         files.append((path, stamp, known))
     cache.save(files, started=snapshot.started, now=time.time_ns())

@@ -32,6 +32,7 @@ class Known(NamedTuple):
     blob: BlobId
     size: int  # bytes
     packs: frozenset[PackId]
+    seen: frozenset[bytes] = frozenset()  # how the packs were when the blob was verified
 
 
 class _Entry(msgspec.Struct, array_like=True, gc=False):
@@ -42,7 +43,7 @@ class _Entry(msgspec.Struct, array_like=True, gc=False):
     mode: int
     size: int  # bytes
     blob: bytes
-    packs: int  # place in the list of sets of packs
+    place: int  # of its packs in the list of them
 
 
 class _Saved(msgspec.Struct, array_like=True):
@@ -50,7 +51,7 @@ class _Saved(msgspec.Struct, array_like=True):
     root: bytes
     started: int  # before the first file was looked at
     took: int  # from then until this was written
-    packs: list[list[bytes]]
+    places: list[tuple[list[bytes], list[bytes]]]  # packs, and how they were seen
     entries: list[_Entry]
 
 
@@ -64,7 +65,7 @@ class StatCache:
         self._key = f"{_FOLDER}{Seal.of(self._root).hex()[:32]}"
         self._limit = 0  # a file that was touched then or later has to be read
         self._entries: dict[bytes, _Entry] = {}
-        self._packs: list[frozenset[PackId]] = []
+        self.places: list[tuple[frozenset[PackId], frozenset[bytes]]] = []
         try:
             self._is_new = False
             saved = _decode(backend.get(self._key, 0, _LARGEST))
@@ -77,7 +78,9 @@ class StatCache:
         if saved.version == _VERSION and saved.root == self._root:
             # By the file system's own clock too, which may be behind ours.
             self._limit = min(saved.started, written - saved.took)
-            self._packs = [frozenset(map(PackId, packs)) for packs in saved.packs]
+            self.places = [
+                (frozenset(map(PackId, packs)), frozenset(seen)) for packs, seen in saved.places
+            ]
             self._entries = {entry.path: entry for entry in saved.entries}
 
     def __len__(self) -> int:
@@ -92,21 +95,21 @@ class StatCache:
             or self._is_racy(stamp)
         ):
             return None
-        return Known(BlobId(entry.blob), entry.size, self._packs[entry.packs])
+        return Known(BlobId(entry.blob), entry.size, *self.places[entry.place])
 
     def save(self, files: Iterable[tuple[bytes, Stamp, Known]], *, started: int, now: int) -> None:
         """Puts `files` in place of all that was known; does nothing where that cannot be.
 
         `started`: ns since 1970, before the first of them was looked at.
         """
-        places: dict[frozenset[PackId], int] = {}
-        entries = [
-            _Entry(path, *stamp, bytes(known.blob), places.setdefault(known.packs, len(places)))
-            for path, stamp, known in files
-        ]
-        packs = [[bytes(pack) for pack in sorted(one)] for one in places]
+        places: dict[tuple[frozenset[PackId], frozenset[bytes]], int] = {}
+        entries = []
+        for path, stamp, known in files:
+            place = places.setdefault((known.packs, known.seen), len(places))
+            entries.append(_Entry(path, *stamp, bytes(known.blob), place))
+        listed = [([bytes(one) for one in sorted(packs)], sorted(seen)) for packs, seen in places]
         took = max(0, now - started)
-        body = msgspec.msgpack.encode(_Saved(_VERSION, self._root, started, took, packs, entries))
+        body = msgspec.msgpack.encode(_Saved(_VERSION, self._root, started, took, listed, entries))
         try:
             if self._is_new:
                 self._drop_oldest()

@@ -14,12 +14,14 @@ import pytest
 from mfv.capture import snapshot as capture
 from mfv.capture.snapshot import Snapshot, SourceFile, take
 from mfv.capture.source import Source
-from mfv.ids import BlobId, TreeId
+from mfv.ids import BlobId, ChunkId, PackId, TreeId
 from mfv.manifest.records import LeftOut, Tree
-from mfv.odb.packindex import key_of, list_packs, read_index
+from mfv.odb.database import Database
+from mfv.odb.packindex import Location, key_of, list_packs, read_index
 from mfv.odb.writer import Writer
 from mfv.repo import snapshots, trees
 from mfv.repo.repository import Repository
+from mfv.storage.local import LocalBackend
 
 HOUR = 3600 * 10**9  # ns
 
@@ -226,6 +228,32 @@ class TestWhatTheCacheKnows:
         project.snap()
         assert project.outcome.receipts == []
         assert project.outcome.relied == packs
+
+    def test_is_verified_once_after_a_start_of_the_machine(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        project.write("a.py", "x" * 1000)
+        first, _ = project.snap()
+        monkeypatch.setattr(LocalBackend, "start_id", lambda self: b"another start")
+        verified: list[object] = []
+        verify = Database.verify
+
+        def watched(self: Database, location: Location) -> frozenset[PackId]:
+            if location.record.kind == ChunkId.kind:
+                verified.append(location.record.id)
+            return verify(self, location)
+
+        monkeypatch.setattr(Database, "verify", watched)
+        assert project.snap()[0] == first
+        assert len(verified) == 2
+        assert project.snap()[0] == first
+        assert len(verified) == 2
+        assert project.opened == []
+        # But not once anybody has touched it since.
+        (pack,) = list_packs(Repository.open(project.store).backend)
+        (project.store / key_of(pack)).chmod(0o600)
+        assert project.snap()[0] == first
+        assert len(verified) == 4
 
     def test_of_a_snapshot_that_was_never_written_is_not_believed(self, project: Project) -> None:
         repository = Repository.open(project.store)
