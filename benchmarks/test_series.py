@@ -212,8 +212,9 @@ def test_the_rounds_of_the_array_pair_every_action(tmp_path: Path) -> None:
     [
         ["storage.py", "--quick", "--engines", "pickle.dump + fsync"],
         ["snapshots.py", "--quick", "--engines", "git", "--package", "hypothesis"],
+        ["monorepo.py", "--quick"],
     ],
-    ids=["storage", "snapshots"],
+    ids=["storage", "snapshots", "monorepo"],
 )
 def test_a_script_shows_in_seconds_that_it_works(command: list[str], tmp_path: Path) -> None:
     script = Path(__file__).with_name(command[0])

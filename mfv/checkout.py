@@ -20,7 +20,7 @@ from mfv.errors import ConflictError, StorageError
 from mfv.ids import BlobId
 from mfv.manifest.records import Environment, GivenFile, Tree
 from mfv.repo.info import info_of
-from mfv.repo.paths import check_tree
+from mfv.repo.paths import check_tree, python_path
 from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
 
@@ -155,7 +155,10 @@ def _commands(run: RunView, folder: Path, inputs: Sequence[str]) -> tuple[str, .
     for name in opening.secret:
         kind, space, config = name.partition(" ")
         words += [f"--{kind}", config, "..."] if space else [f"--{name}=..."]
-    return f"cd {shlex.quote(place)}", shlex.join(words)
+    command = shlex.join(words)
+    if path := python_path(opening):
+        command = f"PYTHONPATH={shlex.quote(path)} {command}"
+    return f"cd {shlex.quote(place)}", command
 
 
 def _write_inputs(run: RunView, result: Clone, inputs: Sequence[str], folder: Path) -> None:

@@ -17,11 +17,11 @@ from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Task
 from mfv.odb.writer import Writer
 from mfv.repo import artifacts
-from mfv.repo.code import store_tree
 from mfv.repo.files import copy_to
 from mfv.repo.lineage import Ancestry
 from mfv.repo.recorder import Finished, RunRecorder
 from mfv.repo.repository import Repository
+from mfv.repo.snapshots import store_tree
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -115,8 +115,10 @@ def store_code(work: Job) -> None:
         )
     with measured(work.report):
         repository = Repository.create(work.place / ".mfv", writer="bench@host")
+        backend = repository.backend
         run = RunRecorder(
-            repository, opening_of(lambda writer: store_tree(writer, snapshot.take(script))[0])
+            repository,
+            opening_of(lambda writer: store_tree(writer, snapshot.take(script), backend)[0]),
         )
     run.seal("ok", ended=MOMENT + 2)
 

@@ -1,26 +1,24 @@
 """Rules of ignore files (`.mfvignore`, `.gitignore`) as git reads them, where git is not asked.
 
-Paths are bytes relative to one root, `/`-separated. Only the glob of a single name is pathspec's:
-it takes a rule on a folder for one on all that is below, so that `!keep/` would bring back files
-in `keep` that another rule of the same file leaves out, which git does not.
+Paths are bytes relative to one root, `/`-separated.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import warnings
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+from mfv.capture.wildmatch import compile_pattern
+
+_BOM = b"\xef\xbb\xbf"
 
 
 class _Rule(NamedTuple):
     ignores: bool
     only_folders: bool
     anchored: bool  # to the ignore file's folder; otherwise any last name may match
-    names: tuple[str | GitIgnoreSpec, ...]  # plain text, "**", or a glob of one name
+    pattern: re.Pattern[bytes]
 
 
 class IgnoreRules:
@@ -58,81 +56,60 @@ class IgnoreRules:
                 continue
             relative = path[len(folder) + 1 :] if folder else path
             # The deepest file that says anything decides, as in git.
-            verdict = _verdict(rules, _text(relative).split("/"), is_folder)
+            verdict = _verdict(rules, relative, is_folder)
             if verdict is not None:
                 return verdict
         return False
 
 
-def _verdict(rules: list[_Rule], parts: list[str], is_folder: bool) -> bool | None:
+def _verdict(rules: list[_Rule], path: bytes, is_folder: bool) -> bool | None:
     """What the last rule that matches says; None where none does."""
+    name = path.rpartition(b"/")[2]
     for rule in reversed(rules):
         if rule.only_folders and not is_folder:
             continue
-        if _match(rule.names, parts if rule.anchored else parts[-1:]):
+        if rule.pattern.fullmatch(path if rule.anchored else name):
             return rule.ignores
     return None
 
 
-def _match(names: tuple[str | GitIgnoreSpec, ...], parts: list[str]) -> bool:
-    if not names or not parts:
-        return not names and not parts
-    first, rest = names[0], names[1:]
-    if first == "**":
-        return not rest or any(_match(rest, parts[start:]) for start in range(len(parts)))
-    part = parts[0]
-    matches = first == part if isinstance(first, str) else first.match_file(part)
-    return matches and _match(rest, parts[1:])
-
-
 def _parse(data: bytes) -> list[_Rule]:
     rules = []
-    for line in _text(data).removeprefix("\ufeff").split("\n"):
-        rule = _parse_line(line.removesuffix("\r"))
+    for line in data.removeprefix(_BOM).split(b"\n"):
+        # As git has it, what follows a NUL byte in a line is nothing.
+        rule = _parse_line(line.removesuffix(b"\r").partition(b"\0")[0])
         if rule is not None:
             rules.append(rule)
     return rules
 
 
-def _parse_line(line: str) -> _Rule | None:
-    """The rule of one line; None for comments, and for what makes no sense, as git does."""
-    if line.startswith("#"):
+def _parse_line(line: bytes) -> _Rule | None:
+    """The rule of one line; None for comments, and for what nothing can match."""
+    if line.startswith(b"#"):
         return None
-    stripped = line.rstrip(" ")
-    if stripped.endswith("\\") and len(stripped) < len(line):
-        stripped += " "  # the first of the trailing spaces is escaped, so it counts
-    ignores = not stripped.startswith("!")
-    pattern = stripped if ignores else stripped[1:]
-    only_folders = pattern.endswith("/")
-    pattern = pattern.removesuffix("/")
-    anchored = "/" in pattern
-    names = pattern.removeprefix("/").split("/")
-    if not all(names):
-        return None
-    try:
-        return _Rule(
-            ignores, only_folders, anchored, tuple(_name(name, anchored) for name in names)
-        )
-    except (ValueError, re.error):  # pathspec lets through what `re` thinks of a [z-a]
-        return None
+    pattern = line[: _end(line)]
+    ignores = not pattern.startswith(b"!")
+    if not ignores:
+        pattern = pattern[1:]
+    only_folders = pattern.endswith(b"/")
+    pattern = pattern.removesuffix(b"/")
+    anchored = b"/" in pattern
+    compiled = compile_pattern(pattern.removeprefix(b"/")) if pattern else None
+    return None if compiled is None else _Rule(ignores, only_folders, anchored, compiled)
 
 
-def _name(name: str, anchored: bool) -> str | GitIgnoreSpec:
-    if name == "**" and anchored:
-        return name
-    if not any(special in name for special in "*?[\\"):
-        return name
-    from pathspec import GitIgnoreSpec
-
-    # The slash keeps a leading ! or # from meaning anything, the backslash a trailing space.
-    if name.endswith(" ") and not name.endswith("\\ "):
-        name = name[:-1] + "\\ "
-    while "**" in name:
-        name = name.replace("**", "*")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Python to come, about a [[ that means nothing here
-        return GitIgnoreSpec.from_lines(["/" + name])
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
+def _end(line: bytes) -> int:
+    """Where the spaces at the end of a line begin that are not escaped."""
+    end: int | None = None
+    at = 0
+    while at < len(line):
+        if line[at] != ord(" "):
+            end = None
+            if line[at] == ord("\\"):
+                at += 1
+                if at == len(line):
+                    return at
+        elif end is None:
+            end = at
+        at += 1
+    return at if end is None else end

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
+from typing import NamedTuple
 
 from mfv.capture.gitcommand import ask
 from mfv.capture.ignore import IgnoreRules
-from mfv.capture.root import CLONE_FOLDER, CLONE_MARKER
+from mfv.capture.modules import MODULES_FOLDER
+from mfv.capture.root import CLONE_FOLDER, CLONE_MARKER, is_clone
 
 MOST_FILES = 100_000
 LISTING_SECONDS = 60.0
@@ -54,6 +56,8 @@ class Bounds:
     def __init__(self, root: bytes, *, walk: bool) -> None:
         self._root = root
         self._walk = walk
+        # Nobody else's; in a clone it is code that was brought back.
+        self._reserved = None if is_clone(os.fsdecode(root)) else MODULES_FOLDER.encode()
         names = (b".mfvignore", b".gitignore") if walk else (b".mfvignore",)
         self._rules = [IgnoreRules(root, name) for name in names]
         self._folders: dict[bytes, bool] = {b"": True}
@@ -85,7 +89,7 @@ class Bounds:
         """Whether `path`, anything but a folder, may be taken; its folder is asked too."""
         folder, _, name = path.rpartition(b"/")
         lower = name.lower()
-        if lower in _NEVER or name == CLONE_FOLDER.encode():
+        if lower in _NEVER or name == CLONE_FOLDER.encode() or path == self._reserved:
             return False
         if self._walk and (lower in _WALK_NEVER_FILES or lower.endswith(_WALK_NEVER_ENDINGS)):
             return False
@@ -105,6 +109,8 @@ class Bounds:
         name = folder.rpartition(b"/")[2]
         lower = name.lower()
         if lower in _NEVER or lower in _NEVER_FOLDERS or name == CLONE_FOLDER.encode():
+            return False
+        if folder == self._reserved:
             return False
         if self._walk and lower in _WALK_NEVER_FOLDERS:
             return False
@@ -137,23 +143,33 @@ def list_with_git(root: str) -> tuple[list[bytes], bool] | None:
     A nested repository is listed as the one path of its folder. The flag says whether there were
     more. None where git is missing, refuses, or takes too long.
     """
-    # Two commands rather than one: where there are too many, the tracked files must come first.
-    answers = ask(
-        root,
-        ("ls-files", "-z", "--cached"),
-        ("ls-files", "-z", "--others", "--exclude-standard"),
-        seconds=LISTING_SECONDS,
-        most=MOST_FILES,
-    )
-    if answers is None or not all(answer.ok for answer in answers):
+    both = _ls_files(root, "--cached", "--others", "--exclude-standard")
+    if both is None:
         return None
-    paths: dict[bytes, None] = {}
-    for answer in answers:
-        # What follows the last NUL is half a path where the command was ended.
-        for path in answer.data.split(b"\0")[:-1]:
-            paths[path.removesuffix(b"/")] = None
-    cut = len(paths) > MOST_FILES or any(answer.cut for answer in answers)
-    return list(paths)[:MOST_FILES], cut
+    if len(both.paths) <= MOST_FILES and not both.cut:
+        return both.paths, False
+    # Git lists the untracked ones first: where there are too many, the tracked ones must be.
+    tracked = _ls_files(root, "--cached")
+    if tracked is None:
+        return None
+    return list(dict.fromkeys((*tracked.paths, *both.paths)))[:MOST_FILES], True
+
+
+class _Listed(NamedTuple):
+    paths: list[bytes]  # each once
+    cut: bool  # there were more
+
+
+def _ls_files(root: str, *which: str) -> _Listed | None:
+    """What git lists, of more than MOST_FILES only the first; None where it does not."""
+    # Whatever `core.worktree` and `core.bare` say: asked is for the files that lie here.
+    command = ("--work-tree=.", "ls-files", "-z", *which)
+    answers = ask(root, command, seconds=LISTING_SECONDS, most=MOST_FILES)
+    if answers is None or not answers[0].ok:
+        return None
+    # What follows the last NUL is half a path where the command was ended.
+    found = answers[0].data.split(b"\0")[:-1]
+    return _Listed(list(dict.fromkeys(p.removesuffix(b"/") for p in found)), answers[0].cut)
 
 
 def list_by_walk(root: bytes, bounds: Bounds) -> tuple[list[bytes], bool]:

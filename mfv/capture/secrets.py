@@ -94,6 +94,8 @@ def is_secret_path(path: str) -> bool:
 
 
 def _is_private_key(name: str) -> bool:
+    if not name.startswith(_PRIVATE_KEYS):
+        return False
     for key in _PRIVATE_KEYS:
         # id_rsa.bak and id_rsa_work are keys too; id_rsa.pub is public, id_rsa.py a program.
         if name == key or name.startswith((key + ".", key + "_", key + "-")):

@@ -8,20 +8,26 @@ its owner should hear of is listed beside them. Where the bytes go is another ro
 from __future__ import annotations
 
 import os
+import re
 import stat
+import time
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from mfv.capture import listing
+from mfv.capture.modules import MODULES_FOLDER, NO_MODULES, UserModules
 from mfv.capture.root import CLONE_MARKER, find_root, is_clone
 from mfv.capture.secrets import is_secret_path
-from mfv.errors import NotFoundError, StorageError
+from mfv.capture.source import Source, Stamp, opened, stamp_of
+from mfv.errors import NotFoundError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CLONE_MARKER", "LeftOut", "Snapshot", "SourceFile", "find_root", "read", "take"]
+__all__ = ["CLONE_MARKER", "LeftOut", "Snapshot", "SourceFile", "Stamp"]
+__all__ += ["find_root", "read", "source", "take"]
 
 FILE_LIMIT = 10 << 20  # bytes
 TOTAL_LIMIT = 500 << 20  # bytes
@@ -35,7 +41,12 @@ TOO_LARGE = "larger than the limit"
 OVER_TOTAL = "over the total limit"
 SPECIAL = "special file"
 CONTROL_CHARACTER = "control character in its name"
+ABOVE = "a package that holds the code's own folder"
+CHANGING = "changed while it was read"
 SHARED_FOLDER = "not a project folder: only its own *.py files are taken"
+
+
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]").search
 
 
 class SourceFile(msgspec.Struct, frozen=True):
@@ -44,6 +55,8 @@ class SourceFile(msgspec.Struct, frozen=True):
     path: str  # relative to the root, `/`-separated; bytes that are not UTF-8 by surrogateescape
     mode: int  # 0o100644, 0o100755, or 0o120000 for a symlink, as in git
     size: int  # bytes; of a symlink, those of its target's name
+    stamp: Stamp
+    place: str = ""  # absolute, where it is no file below the root
 
 
 class LeftOut(msgspec.Struct, frozen=True):
@@ -62,21 +75,35 @@ class Snapshot(msgspec.Struct, frozen=True):
     files: tuple[SourceFile, ...]
     left_out: tuple[LeftOut, ...]
     git: bool  # whether git said what belongs to the code
+    started: int  # ns since 1970, before the first file was looked at
+    search: tuple[str, ...] = ()  # folders to import from beside the script's own, in order
 
 
 class _Found(NamedTuple):
     path: bytes
     mode: int
-    size: int
+    stamp: Stamp
+    place: str = ""
+
+    @property
+    def size(self) -> int:
+        return self.stamp.size
 
 
-def take(script: Path, *, file_limit: int = FILE_LIMIT, total_limit: int = TOTAL_LIMIT) -> Snapshot:
+def take(
+    script: Path,
+    *,
+    file_limit: int = FILE_LIMIT,
+    total_limit: int = TOTAL_LIMIT,
+    modules: UserModules = NO_MODULES,
+) -> Snapshot:
     """List the code that `script` belongs to; limits are bytes of one file and of all together.
 
     In a git repository these are the tracked files and the untracked ones that git does not
     ignore; elsewhere everything below the root that is not a cache, an environment or ignored.
     `.mfvignore` files hold everywhere. The script itself is always in. Where everything together
-    is over `total_limit`, the largest files are left out first. NotFoundError if there is no such
+    is over `total_limit`, the largest files are left out first. `modules` from outside the root
+    are in below MODULES_FOLDER, as a walk finds them. NotFoundError if there is no such
     script; anything else that cannot be listed is absent or in `left_out`.
     """
     real = os.path.realpath(script)
@@ -89,17 +116,24 @@ def take(script: Path, *, file_limit: int = FILE_LIMIT, total_limit: int = TOTAL
     raw_root = os.fsencode(root)
     entry = os.fsencode(real)[len(raw_root.rstrip(b"/")) + 1 :]
 
+    started = time.time_ns()
     paths, bounds, left_out, git = _list(root)
     candidates = _inspect(raw_root, entry, paths, bounds, left_out, file_limit)
+    candidates = _add_modules(candidates, modules, left_out, file_limit)
     kept = _fit(candidates, entry, total_limit, left_out)
     return Snapshot(
         root=root,
         entry=_text(entry),
-        files=tuple(SourceFile(_text(file.path), file.mode, file.size) for file in kept),
+        files=tuple(
+            SourceFile(_text(file.path), file.mode, file.size, file.stamp, file.place)
+            for file in kept
+        ),
         left_out=tuple(
             LeftOut(_text(path), reason, size) for path, (reason, size) in sorted(left_out.items())
         ),
         git=git,
+        started=started,
+        search=modules.search,
     )
 
 
@@ -109,26 +143,14 @@ def read(snapshot: Snapshot, file: SourceFile) -> bytes:
     A link in the file's place is not followed. NotFoundError if the file is gone, StorageError if
     it cannot be read or became something else.
     """
-    path = os.path.join(os.fsencode(snapshot.root), _bytes(file.path))
-    try:
-        if file.mode == MODE_LINK:
-            return os.readlink(path)
-        # Without O_NONBLOCK, a pipe in the file's place would be waited for.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb", buffering=0) as opened:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError("no longer a regular file")
-            return opened.readall()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotFoundError(
-            f"'{file.path}' is gone from {snapshot.root}",
-            hint="it was there when the code was listed; keep files still while a run starts",
-        ) from error
-    except OSError as error:
-        raise StorageError(
-            f"cannot read '{file.path}' in {snapshot.root}: {error.strerror or error}",
-            hint="make it a readable file, or name it in .mfvignore to leave it out",
-        ) from error
+    with source(snapshot, file) as found:
+        return found.read()
+
+
+def source(snapshot: Snapshot, file: SourceFile) -> AbstractContextManager[Source]:
+    """`file`, opened as it is now; raises as `read`, also where reading it fails inside."""
+    path = file.place or f"{snapshot.root.rstrip('/')}/{file.path}"
+    return opened(_bytes(path), file.path, snapshot.root, is_link=file.mode == MODE_LINK)
 
 
 def _list(
@@ -162,14 +184,14 @@ def _is_shared(root: str) -> bool:
 
 def _inspect(
     root: bytes,
-    entry: bytes,
+    entry: bytes | None,
     paths: list[bytes],
     bounds: listing.Bounds,
     left_out: dict[bytes, tuple[str, int]],
     file_limit: int,
 ) -> list[_Found]:
     found: list[_Found] = []
-    for path in dict.fromkeys((*paths, entry)):
+    for path in dict.fromkeys(paths if entry is None else (*paths, entry)):
         full = root + b"/" + path
         try:
             status = os.lstat(full)
@@ -188,7 +210,7 @@ def _inspect(
             continue
         reason = None if path == entry else _reason_against(path, full, status, kind, file_limit)
         if reason is None:
-            found.append(_Found(path, _mode(kind, status.st_mode), status.st_size))
+            found.append(_Found(path, _mode(kind, status.st_mode), stamp_of(status)))
         else:
             left_out[path] = (reason, status.st_size)
     for folder, reason in bounds.left_out.items():
@@ -196,12 +218,49 @@ def _inspect(
     return found
 
 
+def _add_modules(
+    found: list[_Found],
+    modules: UserModules,
+    left_out: dict[bytes, tuple[str, int]],
+    file_limit: int,
+) -> list[_Found]:
+    """`found` and the files of the modules from outside."""
+    folder = _bytes(MODULES_FOLDER) + b"/"
+    for name in modules.above:
+        left_out[folder + _bytes(name)] = (ABOVE, 0)
+    added: dict[bytes, _Found] = {}
+    for name, place in modules.outside:
+        prefix, base = folder + _bytes(name) + b"/", _bytes(place)
+        inner: dict[bytes, tuple[str, int]] = {}
+        if os.path.isdir(base):
+            bounds = listing.Bounds(base, walk=True)
+            paths, cut = listing.list_by_walk(base, bounds)
+            if cut:
+                inner[b"."] = (listing.TOO_MANY, 0)
+        else:
+            base, _, file = base.rpartition(b"/")
+            bounds = listing.Bounds(base, walk=False)
+            prefix, paths = folder, [file]
+        for one in _inspect(base, None, paths, bounds, inner, file_limit):
+            at = base + b"/" + one.path
+            path = prefix + one.path if prefix != folder else folder + _bytes(name)
+            # As Python has it: of two parts of a namespace package the first one counts.
+            added.setdefault(path, one._replace(path=path, place=_text(at)))
+        for path, reason in inner.items():
+            left_out[prefix.rstrip(b"/") if path == b"." else prefix + path] = reason
+    # What was imported is what counts, not what a clone has under that name.
+    tops = tuple(folder + _bytes(name) for name, _ in modules.outside)
+    inside = tuple(top + b"/" for top in tops)
+    kept = [one for one in found if one.path not in tops and not one.path.startswith(inside)]
+    return [*kept, *added.values()]
+
+
 def _reason_against(
     path: bytes, full: bytes, status: os.stat_result, kind: int, file_limit: int
 ) -> str | None:
     if is_secret_path(_text(path)):
         return SECRET
-    if any(byte < 0x20 or byte == 0x7F for byte in path):
+    if _CONTROL(path):
         return CONTROL_CHARACTER  # no clone would write such a name
     if kind == stat.S_IFLNK:
         return None

@@ -53,6 +53,11 @@ class Project:
         """The paths of all Python files."""
         return [path for path in self.files if path.endswith(".py")]
 
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether what was looked for so far is found in several places."""
+        return any(len(paths) > 1 for paths in self._found.values())
+
     def find(self, name: str, level: int = 0, near: str = "") -> tuple[str, ...]:
         """The files that `import name` may mean; none if it is from outside of the project.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mfv._version import __version__
 from mfv.capture import environment, git, process, snapshot
+from mfv.capture.modules import find_modules
 from mfv.errors import UnpicklableError
 from mfv.flow.config import VALUE_OPTION
 from mfv.flow.graph import Graph
@@ -23,11 +24,14 @@ from mfv.manifest.records import GivenFile, GraphNode, Opening
 from mfv.manifest.text import printable
 from mfv.odb.writer import Writer
 from mfv.repo.artifacts import store
-from mfv.repo.code import git_record, store_environment, store_tree
+from mfv.repo.code import git_record, store_environment
+from mfv.repo.repository import Repository
+from mfv.repo.snapshots import store_tree
 
 
 def make_opening(
     writer: Writer,
+    repository: Repository,
     prepared: Prepared,
     who: process.Process,
     constants: Mapping[str, object],
@@ -37,9 +41,16 @@ def make_opening(
 
     `cache`: the repository's folder for what may vanish at any time.
     """
-    shot = snapshot.take(prepared.script)
+    limits = repository.config
+    root = os.fspath(snapshot.find_root(prepared.script))
+    shot = snapshot.take(
+        prepared.script,
+        file_limit=limits.max_file_size,
+        total_limit=limits.max_total_size,
+        modules=find_modules(root, os.path.realpath(prepared.script)),
+    )
     state = git.read_git(prepared.script.parent)
-    tree, left_out = store_tree(writer, shot)
+    tree, left_out = store_tree(writer, shot, repository.backend)
     secret = prepared.secret()
     recorded = prepared.recorded()
     for name in secret:
@@ -76,6 +87,7 @@ def make_opening(
         trusted=prepared.resumed is not None and prepared.resumed.trust,
         system_tags=tuple(map(printable, prepared.beginning.tags)),
         hash_seed=who.hash_seed,
+        module_path=tuple(map(printable, shot.search)),
     )
 
 

@@ -111,7 +111,8 @@ def _run(
         repository = Repository.create(folder, writer=user_at_host())
         cache = os.path.join(folder, "cache")
         recorder = RunRecorder(
-            repository, lambda writer: make_opening(writer, prepared, who, constants, cache)
+            repository,
+            lambda writer: make_opening(writer, repository, prepared, who, constants, cache),
         )
         try:
             opened(recorder.name)

@@ -17,6 +17,7 @@ from mfv.ids import BlobId, ObjectId, OpeningId, PackId, RunId, TaskId, TreeId
 from mfv.manifest.encoding import decode
 from mfv.manifest.records import Opening, Run, Task, TaskRef, Tree
 from mfv.odb.whereabouts import PackIndex
+from mfv.repo import trees
 from mfv.repo.entries import Entry, OpenRun, SealRun, Tasks
 from mfv.repo.names import State
 from mfv.repo.reachable import (
@@ -123,9 +124,15 @@ class Marks:
             return
         self._note(record.environment, new)
         self._add_blobs(blobs_of_opening(record), new)
-        tree = self._record(TreeId(record.tree), None, Tree, new)
+        self._add_tree(record.tree, new)
+
+    def _add_tree(self, tree_id: bytes, new: list[bytes], *, is_part: bool = False) -> None:
+        tree = self._record(TreeId(tree_id), None, Tree, new)
         if tree is not None:
+            trees.check(tree, is_part=is_part)
             self._add_blobs(blobs_of_tree(tree), new)
+            for part in tree.parts:
+                self._add_tree(part, new, is_part=True)
 
     def _add_tasks(self, refs: Sequence[TaskRef], new: list[bytes]) -> None:
         for ref in refs:

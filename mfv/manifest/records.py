@@ -23,10 +23,15 @@ class TreeFile(msgspec.Struct, frozen=True, array_like=True):
     size: int  # bytes
 
 
-class Tree(msgspec.Struct, frozen=True):
-    """The paths, modes and blobs of one code snapshot, sorted by path."""
+class Tree(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The paths, modes and blobs of one code snapshot, sorted by path.
+
+    A large one has no files of its own, but parts: the ids of trees, whose files follow each
+    other. They have no parts.
+    """
 
     files: tuple[TreeFile, ...]
+    parts: tuple[Hash, ...] = ()
 
 
 class Package(msgspec.Struct, frozen=True, array_like=True):
@@ -165,6 +170,8 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     system_tags: tuple[str, ...] = ()  # from the flow's decorators: nobody can change them
     cloned_origin: Origin | None = None  # repository of `cloned_from`; None: not known
     hash_seed: str = ""  # PYTHONHASHSEED as it was in force: `random`, or a number
+    # Folders of the tree that modules were imported from, in order, beside the script's own.
+    module_path: tuple[str, ...] = ()
     trusted: bool = False  # tasks were taken over from `resumed_from` without a look at its code
 
 

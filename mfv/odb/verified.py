@@ -73,6 +73,14 @@ class Verified:
             known = self._known[pack] = note is not None and note in self._notes
         return known
 
+    def seen(self, pack: PackId) -> bytes:
+        """What the system says of the pack now, and never again once it was touched.
+
+        Empty where that cannot be told. Who takes this, then verifies what the pack holds, knows by
+        an equal answer that it is still whole.
+        """
+        return (self._note(pack) or b"") if self._start() else b""
+
     def note(self, pack: PackId) -> None:
         """Notes a pack that was just written. Advice: a failure here costs a later reading."""
         backend = self._backend

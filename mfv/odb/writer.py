@@ -93,12 +93,13 @@ class Writer:
         self._avoid = avoid or set()
         self._builder = PackBuilder()
         self._verified = Verified(database.backend, database.notes)
-        self._own: set[bytes] = set()
+        # The objects written here: the pack of one that needs no other, None of the rest.
+        self._own: dict[bytes, PackId | None] = {}
         self._stream: PutStream | None = None
         self._lanes: Lanes | None = None
         # Batches being packed, and whether the first of one begins a blob.
         self._coming: deque[tuple[list[Packed] | Future[list[Packed]], bool]] = deque()
-        self._good: set[bytes] = set()
+        self._good: dict[bytes, frozenset[PackId]] = {}  # those found whole, and what they need
         self._receipts: list[Receipt] = []
         self._relied: set[PackId] = set()
 
@@ -217,16 +218,46 @@ class Writer:
             return False
         if chunk.packs is not None:
             self._relied |= chunk.packs
-            self._good.add(bytes(chunk.id))
+            self._good[bytes(chunk.id)] = chunk.packs
             return False
         # From now on it is ours, also for the batches that are hashed already.
-        self._own.add(chunk.id)
+        self._own[bytes(chunk.id)] = None
         return True
 
     def rely(self, object_id: ObjectId) -> None:
         """Builds on an object that is there; CorruptError if no whole copy of it is."""
         if not self._known(object_id):
             raise CorruptError(f"object {object_id} is missing or damaged")
+
+    def needed(self, blob: BlobId) -> frozenset[PackId] | None:
+        """All packs that a blob, added or found here, needs; None where that is not known yet.
+
+        Those of what was written here will be there once `flush` returned, or never.
+        """
+        self._take_in()
+        pack = self._own.get(blob)
+        return self._good.get(blob) if pack is None else frozenset({pack})
+
+    def look_at(self, packs: frozenset[PackId]) -> frozenset[bytes]:
+        """What the packs are like now, for `rely_on` at a later time; less what cannot be told.
+
+        For who verifies, after this, what they hold.
+        """
+        return frozenset(filter(None, map(self._verified.seen, packs)))
+
+    def rely_on(self, packs: frozenset[PackId], seen: frozenset[bytes] = frozenset()) -> bool:
+        """Builds on all that only needs `packs`, as `needed` told of it; nothing is read.
+
+        False, and nothing is built on, unless each of them is what it was when it was written, or
+        when it was `seen` (by `look_at`) and what is built on was verified.
+        """
+        if packs & self._avoid:
+            return False
+        for pack in packs:
+            if not self._verified.trusts(pack) and self._verified.seen(pack) not in seen:
+                return False
+        self._relied |= packs
+        return True
 
     def add_record(self, record_id: ObjectId, data: bytes) -> PackId:
         """Stores the record `data` under its id; returns the pack in which it lies or will lie."""
@@ -293,7 +324,7 @@ class Writer:
         if packs is None:
             return False
         self._relied |= packs
-        self._good.add(bytes(object_id))
+        self._good[bytes(object_id)] = packs
         return True
 
     def _where(self, object_id: ObjectId) -> frozenset[PackId] | None:
@@ -326,7 +357,7 @@ class Writer:
     def _add_small(self, object_id: ObjectId, data: bytes) -> None:
         """Adds a record or a list of chunks: no sample is worth the trouble."""
         number, stored = codec.encode(memoryview(data), _SMALL)
-        self._own.add(bytes(object_id))
+        self._own[bytes(object_id)] = None
         packed = Packed([Member(object_id, object_id.kind, len(data))], number, stored)
         self._coming.append(([packed], False))
         if not self._lanes:
@@ -337,7 +368,9 @@ class Writer:
             self._write_pack()
         self._builder.add(packed.members, packed.codec, packed.stored, packed.depth, align=align)
         self._relied |= packed.relied
-        self._own.update(bytes(member.id) for member in packed.members)
+        for member in packed.members:
+            alone = packed.depth == 0 and member.kind != BlobId.kind
+            self._own[bytes(member.id)] = self._builder.id if alone else None
         if self._builder.size > _STREAM_FROM and self._builder.waiting > _HANDING:
             if self._stream is None:
                 key = key_of(self._builder.id)

@@ -1,4 +1,4 @@
-"""Code snapshots and environments: what capture found, as records of the repository."""
+"""Environments and git states: what capture found, as records of the repository."""
 
 from __future__ import annotations
 
@@ -6,29 +6,11 @@ import msgspec
 
 from mfv.capture.environment import Environment as Found
 from mfv.capture.git import GitState
-from mfv.capture.snapshot import Snapshot, read
-from mfv.errors import MfvError
-from mfv.ids import EnvironmentId, TreeId
-from mfv.manifest.records import Environment, Git, LeftOut, Tree, TreeFile
+from mfv.ids import EnvironmentId
+from mfv.manifest.records import Environment, Git
 from mfv.manifest.text import printable
 from mfv.odb.writer import Writer
 from mfv.repo.publish import add_record
-
-
-def store_tree(writer: Writer, snapshot: Snapshot) -> tuple[TreeId, tuple[LeftOut, ...]]:
-    """Stores every file of `snapshot`; a file that cannot be read any more is left out, named."""
-    files, left_out = [], [LeftOut(printable(f.path), f.reason, f.size) for f in snapshot.left_out]
-    for file in snapshot.files:
-        try:
-            data = read(snapshot, file)
-        except MfvError:
-            left_out.append(LeftOut(printable(file.path), "unreadable", file.size))
-            continue
-        blob = writer.add_blob(data)
-        path = file.path.encode("utf-8", "surrogateescape")
-        files.append(TreeFile(path, file.mode, bytes(blob), len(data)))
-    tree_id, _ = add_record(writer, TreeId, Tree(tuple(sorted(files, key=lambda f: f.path))))
-    return TreeId(tree_id), tuple(left_out)
 
 
 def store_environment(writer: Writer, found: Found) -> EnvironmentId:

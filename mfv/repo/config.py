@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Literal, NamedTuple, get_args
 
 from mfv.errors import MfvError, NotFoundError
@@ -30,7 +31,15 @@ DEFAULT = b"""\
 # "spawn": it is a new interpreter that runs the flow's script anew, for libraries that do not
 # survive a fork.
 # process = "fork"
+
+# Larger files, which are data and not code, are left out of the code snapshots of runs, by name; so
+# are the largest where all together are more.
+# code.max_file_size = "10 MiB"
+# code.max_total_size = "500 MiB"
 """
+
+_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_UNITS |= {"kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 class Config(NamedTuple):
@@ -39,6 +48,8 @@ class Config(NamedTuple):
     durability: Durability = "full"
     compression: Compression = "dense"
     process: Process = "fork"
+    max_file_size: int = 10 << 20  # bytes of one file of a code snapshot
+    max_total_size: int = 500 << 20  # bytes of all files of one
 
 
 class ConfigError(MfvError):
@@ -53,6 +64,8 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "compression": get_args(Compression),
     "process": get_args(Process),
 }
+# Sizes, by their names in the file.
+_SIZES = {"code.max_file_size": "max_file_size", "code.max_total_size": "max_total_size"}
 
 
 def read(backend: Backend) -> Config:
@@ -76,14 +89,37 @@ def parse(data: bytes) -> Config:
         raise ConfigError(
             f"{KEY} of the repository is not TOML: {error}", hint="mend the line that it names"
         ) from None
-    for key, value in found.items():
-        if key not in _ALLOWED:
-            near = difflib.get_close_matches(key, _ALLOWED, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(_ALLOWED)}"
+    code = found.pop("code", {})
+    if not isinstance(code, dict):
+        found["code"] = code  # which is unknown, as a value
+        code = {}
+    settings: dict[str, object] = found | {f"code.{key}": value for key, value in code.items()}
+    known = (*_ALLOWED, *_SIZES)
+    chosen: dict[str, object] = {}
+    for key, value in settings.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(known)}"
             raise ConfigError(f"{KEY} of the repository sets {key!r}, which is unknown", hint=hint)
+        if key in _SIZES:
+            chosen[_SIZES[key]] = _size(key, value)
+            continue
         if value not in _ALLOWED[key]:
             choices = " or ".join(f'"{one}"' for one in _ALLOWED[key])
             raise ConfigError(
                 f"{KEY} of the repository sets {key} to {value!r}", hint=f"say {choices}"
             )
-    return Config(**found)
+        chosen[key] = value
+    return Config(**chosen)  # type: ignore[arg-type]
+
+
+def _size(key: str, value: object) -> int:
+    """Bytes, given as a number of them or as text with a unit."""
+    text = str(value) if isinstance(value, str) or type(value) is int else ""
+    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*([A-Za-z]*)\s*", text, re.ASCII)
+    if found is None or found[2] not in _UNITS:
+        raise ConfigError(
+            f"{KEY} of the repository sets {key} to {value!r}, which is no size",
+            hint='say how many bytes, or "50 MiB" or "1.5 GB"',
+        )
+    return int(float(found[1]) * _UNITS[found[2]])

@@ -6,11 +6,12 @@ means something on another platform (a device, a stream of a file) gets a name t
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 
 from mfv.errors import CorruptError
-from mfv.manifest.records import Tree
+from mfv.manifest.records import Opening, Tree
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 _OURS = re.compile(r"\.(mfv|git|mfv-clone)[. ]*", re.IGNORECASE)
@@ -51,6 +52,18 @@ def check_tree(tree: Tree) -> list[str]:
             if "/".join(parts[:end]) in files:
                 raise CorruptError(f"the snapshot holds the path {path!r} below a file")
     return paths
+
+
+def python_path(opening: Opening) -> str:
+    """What PYTHONPATH must say for the code of a run to find its modules; mostly empty.
+
+    Relative to the run's own folder in its tree. CorruptError for a path that leads out.
+    """
+    start = check_path(_bytes(opening.folder)) if opening.folder else "."
+    folders = (
+        "." if folder == "." else check_path(_bytes(folder)) for folder in opening.module_path
+    )
+    return ":".join(os.path.relpath(folder, start) for folder in folders)
 
 
 def _refused(text: str) -> CorruptError:

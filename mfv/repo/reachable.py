@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from mfv.ids import BlobId, EnvironmentId, ObjectId, OpeningId, RunId, TaskId, TreeId
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Log, Opening, Run, Task, Tree
+from mfv.repo import trees
 from mfv.repo.view import RunView
 
 
@@ -19,7 +20,7 @@ def records_of(run: RunView) -> Iterator[ObjectId]:
         yield RunId(run.state.manifest)
     if manifest is not None and manifest.opening != run.state.opening:
         yield OpeningId(manifest.opening)
-    yield TreeId(run.opening.tree)
+    yield from trees.ids(run.repository.database, TreeId(run.opening.tree))
     yield EnvironmentId(run.opening.environment)
     for ref in run.refs:
         yield TaskId(ref.manifest)

@@ -13,6 +13,7 @@ from mfv.manifest.records import Environment, Opening, Run, Task, TaskRef, Tree
 from mfv.odb.database import Database
 from mfv.repo import config as configs
 from mfv.repo import format as formats
+from mfv.repo import trees
 from mfv.repo.entries import TagRuns
 from mfv.repo.log import Log
 from mfv.repo.names import OPEN, RunState, State
@@ -107,8 +108,8 @@ class Repository:
         return decode(Task, self.database.read_record(TaskId(ref.manifest), PackId(ref.pack)))
 
     def tree(self, opening: Opening) -> Tree:
-        """The code snapshot of a run."""
-        return decode(Tree, self.database.read_record(TreeId(opening.tree)))
+        """The code snapshot of a run, whole, however it is stored."""
+        return trees.read(self.database, TreeId(opening.tree))
 
     def environment(self, opening: Opening) -> Environment:
         """The machine and packages of a run."""

@@ -122,7 +122,17 @@ class Past:
     def _code(self, step: str) -> str | None:
         if _with(self.view.opening.argv) != _with(self._present.opening.argv):
             return f"the decorators given with {_WITH} changed"
-        return None if self._same_code else changed(self._old_code, self._present.code, step)
+        if self._same_code and not self._looked_elsewhere:
+            return None
+        why = changed(self._old_code, self._present.code, step)
+        several = self._old_code.project.is_ambiguous or self._present.code.project.is_ambiguous
+        if why is None and self._looked_elsewhere and several:
+            return "Python looks in other folders for modules that are there more than once"
+        return why
+
+    @cached_property
+    def _looked_elsewhere(self) -> bool:
+        return self.view.opening.module_path != self._present.opening.module_path
 
     def _variable(self, step: str) -> str | None:
         """An environment variable that is not what it was; most are not recorded."""

@@ -161,3 +161,58 @@ def test_files_left_out_of_the_snapshot_are_said(tmp_path: Path) -> None:
     done = mfv_command(tmp_path, "clone", "1", "out")
     assert "not in the snapshot, put it in place by hand:\n  .env (" in done.out
     assert not (tmp_path / "out" / ".env").exists()
+
+
+MODULES = """from mfv import FlowSpec, step
+
+import tools
+
+
+class ModulesFlow(FlowSpec):
+    @step
+    def start(self):
+        import inner
+        import single
+
+        self.sum = tools.number() + inner.NUMBER + single.NUMBER
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+
+if __name__ == "__main__":
+    ModulesFlow()
+"""
+
+
+def test_modules_from_outside_the_folder_and_from_within_are_found_again(tmp_path: Path) -> None:
+    project, lib = tmp_path / "project", tmp_path / "lib"
+    for path, text in (
+        (project / "flows" / "flow.py", MODULES),
+        (project / "src" / "inner.py", "NUMBER = 20\n"),
+        (lib / "tools" / "__init__.py", "from tools.deep.code import number\n"),
+        (lib / "tools" / "deep" / "code.py", "def number():\n    return 300\n"),
+        (lib / "single.py", "NUMBER = 1\n"),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    subprocess.run(["git", "init", "-q", os.fspath(project)], check=True)
+    places = os.pathsep.join(map(os.fspath, (project / "src", lib)))
+    done = python(project, "flows/flow.py", "run", env={"PYTHONPATH": places})
+    assert done.status == 0, done
+    facts = mfv_command(project, "clone", "ModulesFlow/1", "out", "--json").json
+    assert facts["commands"][1].startswith("PYTHONPATH=src:.mfv-modules python ")
+    # What is edited afterwards, or gone, is of no account to the clone.
+    (project / "src" / "inner.py").write_text("NUMBER = 'changed'\n")
+    (lib / "single.py").unlink()
+    again = run_again(project, facts["commands"])
+    assert again.status == 0, again
+    ids = artifact_ids(project, "ModulesFlow/1")
+    assert artifact_ids(project, "ModulesFlow/2") == ids
+    assert mfv_command(project, "cat", "ModulesFlow/2/start/sum").out == "321\n"
+    first, second = (
+        mfv_command(project, "show", f"ModulesFlow/{n}", "--json").json for n in (1, 2)
+    )
+    assert first["code"] == second["code"]

@@ -379,3 +379,29 @@ def test_what_a_step_sets_to_what_it_was_is_its_own(place: Place) -> None:
     edit(place, "flow.py", "self.other = 1", "self.other = 1; self.mode = 2")
     resume(place)
     assert place.values("end", run=2)["seen"] == 1
+
+
+def test_modules_of_one_name_in_several_places_are_not_mistaken_for_each_other(
+    place: Place,
+) -> None:
+    path = place.write(
+        """
+        @step
+        def start(self):
+            self.made = tool.go()
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """
+    )
+    path.write_text("import tool\n" + path.read_text())
+    for name in ("a", "b"):
+        (place.folder / name).mkdir()
+        (place.folder / name / "tool.py").write_text(f"def go():\n    return {name!r}\n")
+    place.variables["PYTHONPATH"] = str(place.folder / "a")
+    place.run()
+    place.variables["PYTHONPATH"] = str(place.folder / "b")
+    resume(place)
+    assert place.values("end", run=2) == {"made": "b"}

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -210,6 +209,55 @@ class TestWithGit:
         monkeypatch.setenv("GIT_DIR", str(other / ".git"))
         monkeypatch.setenv("GIT_WORK_TREE", str(other))
         assert paths(take(repository / "train.py")) == ["train.py"]
+
+    def test_git_is_started_once(
+        self, repository: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(repository / "new.py")
+        started: list[object] = []
+        popen = subprocess.Popen
+
+        def counting(*words: object, **more: object) -> subprocess.Popen[bytes]:
+            started.append(words)
+            return popen(*words, **more)  # type: ignore[call-overload, no-any-return]
+
+        monkeypatch.setattr(subprocess, "Popen", counting)
+        assert paths(take(repository / "train.py")) == ["new.py", "train.py"]
+        assert len(started) == 1
+
+    @pytest.mark.parametrize("bare", ["false", "true"])
+    def test_the_files_here_count_whatever_work_tree_the_repository_is_set_to(
+        self, repository: Path, tmp_path: Path, git: Git, write: Write, bare: str
+    ) -> None:
+        write(tmp_path / "elsewhere" / "other.py")
+        write(repository / "helper.py")
+        write(repository / ".gitignore", "*.log\n")
+        write(repository / "run.log")
+        if bare == "true":
+            git(repository, "config", "core.bare", "true")
+        else:
+            git(repository, "config", "core.worktree", str(tmp_path / "elsewhere"))
+        snapshot = take(repository / "train.py")
+        assert snapshot.git
+        assert paths(snapshot) == [".gitignore", "helper.py", "train.py"]
+
+    def test_a_git_file_that_leads_nowhere_is_as_no_git(self, tmp_path: Path, write: Write) -> None:
+        script = write(tmp_path / "code" / "run.py")
+        write(tmp_path / "code" / ".git", "gitdir: /nowhere/at/all\n")
+        write(tmp_path / "code" / "helper.py")
+        snapshot = take(script)
+        assert not snapshot.git
+        assert paths(snapshot) == ["helper.py", "run.py"]
+
+    def test_files_that_a_sparse_checkout_leaves_out_are_absent(
+        self, repository: Path, git: Git, write: Write
+    ) -> None:
+        write(repository / "big" / "one.py")
+        write(repository / "small" / "two.py")
+        git(repository, "add", ".")
+        git(repository, "commit", "-q", "-m", "both")
+        git(repository, "sparse-checkout", "set", "small")
+        assert paths(take(repository / "train.py")) == ["small/two.py", "train.py"]
 
     def test_where_git_fails_the_folder_is_walked(self, repository: Path, write: Write) -> None:
         write(repository / ".gitignore", "*.log\n")
@@ -537,20 +585,6 @@ class TestEverywhere:
             git(folder, "add", ".")
         write(folder / ".mfvignore", "*\n")
         assert paths(take(folder / "run.py")) == ["run.py"]
-
-    def test_without_ignore_files_the_matcher_is_not_loaded(self, folder: Path) -> None:
-        code = (
-            "import sys; from pathlib import Path; from mfv.capture.snapshot import take;"
-            "take(Path(sys.argv[1])); print('pathspec' in sys.modules)"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code, folder / "run.py"],
-            check=True,
-            capture_output=True,
-            text=True,
-            cwd=Path(__file__).parents[3],
-        )
-        assert done.stdout == "False\n"
 
 
 class TestAScriptThatIsNone:

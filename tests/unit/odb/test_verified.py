@@ -157,3 +157,38 @@ def test_notes_are_begun_anew_before_they_grow_without_end(backend: LocalBackend
     for number in range(10):
         backend.append("cache/verified/x", bytes([number]) * 32, largest=64)
     assert backend.get("cache/verified/x") == b"\x08" * 32 + b"\x09" * 32
+
+
+def test_what_a_blob_needs_is_told_and_relied_on_later_without_reading(
+    backend: LocalBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Writer(Database(backend))
+    small, large = first.add_blob(b"small"), first.add_blob(DATA)
+    needed = first.needed(small)
+    (receipt,) = first.flush().receipts
+    assert needed == {receipt.pack}
+    assert first.needed(large) is None  # of a blob in many chunks not before it is looked up
+    seen = read_again(backend, monkeypatch)
+    second = Writer(Database(backend))
+    assert second.rely_on(needed)
+    assert second.flush().relied == needed
+    third = Writer(Database(backend))
+    third.add_blob(DATA)
+    assert third.needed(large) == {receipt.pack}
+    assert seen == []
+
+
+def test_packs_that_were_touched_are_gone_or_are_condemned_are_not_relied_on(
+    backend: LocalBackend,
+) -> None:
+    (pack,) = put(backend, b"small")
+    (other,) = put(backend, b"other")
+    condemned = Writer(Database(backend), avoid={pack})
+    assert not condemned.rely_on(frozenset({pack, other}))
+    flip(backend, pack)
+    touched = Writer(Database(backend))
+    assert not touched.rely_on(frozenset({pack, other}))
+    Path(backend.root, key_of(pack)).unlink()
+    gone = Writer(Database(backend))
+    assert not gone.rely_on(frozenset({pack, other}))
+    assert not any(one.flush().relied for one in (condemned, touched, gone))

@@ -45,6 +45,21 @@ def test_settings_that_are_there_are_not_touched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("code.max_file_size = 4096", 4096),
+        ("[code]\nmax_file_size = '4096'", 4096),
+        ("code.max_file_size = '50 MiB'", 50 << 20),
+        ("code.max_file_size = '1.5GB'", 1_500_000_000),
+        ("code.max_file_size = 0", 0),
+        ("", 10 << 20),
+    ],
+)
+def test_a_size_is_bytes_or_text_with_a_unit(text: str, size: int) -> None:
+    assert config.parse(text.encode()) == Config(max_file_size=size)
+
+
+@pytest.mark.parametrize(
     ("text", "what", "hint"),
     [
         ("durabilty = 'fast'", "sets 'durabilty', which is unknown", "did you mean 'durability'"),
@@ -52,6 +67,16 @@ def test_settings_that_are_there_are_not_touched(tmp_path: Path) -> None:
         ("compression = 'max'", "sets compression to 'max'", '"dense" or "fast"'),
         ("durability = true", "sets durability to True", '"full" or "fast"'),
         ("durability = ['full']", "sets durability to", '"full" or "fast"'),
+        ("code.max_file_size = 'huge'", "sets code.max_file_size to 'huge'", '"50 MiB"'),
+        ("code.max_file_size = '5 mb'", "which is no size", '"50 MiB"'),
+        ("code.max_file_size = -1", "which is no size", "how many bytes"),
+        ("code.max_file_size = true", "which is no size", "how many bytes"),
+        (
+            "[code]\nmax_file = 1",
+            "sets 'code.max_file', which",
+            "did you mean 'code.max_file_size'",
+        ),
+        ("code = 3", "sets 'code', which is unknown", "durability"),
         ("durability", "is not TOML", "mend the line"),
         ("a = " + "[" * 10_000, "is not TOML", "mend the line"),
         ('durability = "\udcff"', "is not TOML", "mend the line"),
