@@ -127,7 +127,7 @@ def given(tasks: dict[tuple[str, tuple[int, ...]], Task], task: Task) -> list[ob
     return [(step, [(name, ids.get(name)) for name in reads]) for step, ids in parents]
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(6))
 def test_a_resumed_run_is_what_a_fresh_one_is_and_ran_only_what_it_had_to(
     place: Place, seed: int
 ) -> None:
