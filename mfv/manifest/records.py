@@ -115,6 +115,7 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     resumed_from: int | None = None  # number of the run of this flow that it goes on from
     given: tuple[GivenFile, ...] = ()  # those of options whose value is kept out are not there
     system_tags: tuple[str, ...] = ()  # from the flow's decorators: nobody can change them
+    flags: tuple[tuple[str, ...], ...] = ()  # other options that it was given: `--with`, `retry`
 
 
 class Split(msgspec.Struct, frozen=True, array_like=True):

@@ -387,3 +387,20 @@ def test_an_open_run_can_be_cloned_too(repository: Repository, place: Path) -> N
     assert (place / "out" / "flow.py").read_bytes() == b"now\n"
     assert "(not sealed)" in (place / "out" / ".mfv-clone" / GUIDE).read_text()
     recorder.seal("interrupted", ended=1)
+
+
+def test_other_options_of_the_run_are_in_the_command(repository: Repository, place: Path) -> None:
+    flags = (("--with", "retry:times=2"), ("--branch", "x"), ("--production",), ("--namespace", ""))
+    done = cloned(repository, place / "out", script="flow.py", flags=flags, options=(("a", ""),))
+    assert done.commands[1] == (
+        "python flow.py run --with retry:times=2 --branch x --production --namespace= --a="
+    )
+
+
+def test_a_flow_whose_file_was_never_in_the_snapshot_is_said(
+    repository: Repository, place: Path
+) -> None:
+    done = cloned(repository, place / "out", script="moved.py")
+    assert not done.has_script
+    assert "not part of the snapshot" in (place / "out" / ".mfv-clone" / GUIDE).read_text()
+    assert cloned(repository, place / "other", script="sub/flow.py").has_script
