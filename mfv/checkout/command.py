@@ -13,6 +13,7 @@ from mfv.checkout.names import INPUTS
 from mfv.manifest.records import GivenFile, Opening
 
 PLACEHOLDER = "..."  # for a value that was kept out of the record
+_COMPAT = ("--compat",)
 
 
 class Command(NamedTuple):
@@ -20,15 +21,24 @@ class Command(NamedTuple):
 
     folder: str  # below the root of the clone; empty: at it
     script: str  # as seen from there
-    words: tuple[str, ...]  # behind the script
+    words: tuple[str, ...]  # behind `run`
     secret: tuple[tuple[str, ...], ...]  # more words, with a placeholder for each secret value
+    compat: bool = False  # mfv stands in Metaflow's place
 
     def lines(self, root: str | os.PathLike[str]) -> tuple[str, ...]:
         """What a person types from where `root` was named; secrets are to be filled in."""
         place = os.path.join(root, self.folder) if self.folder else os.fspath(root)
         more = [word for words in self.secret for word in words]
-        typed = shlex.join(["python", self.script, *self.words, *more])
+        how = ["mfv", "run", *_COMPAT] if self.compat else ["python"]
+        run = [] if self.compat else ["run"]
+        typed = shlex.join([*how, self.script, *run, *self.words, *more])
         return f"cd {shlex.quote(place)}", typed
+
+    def argv(self, python: str, *more: str) -> list[str]:
+        """What to execute, with `more` words; secrets left out, for all see a command line."""
+        if self.compat:
+            return [python, "-m", "mfv", "run", *_COMPAT, self.script, *self.words, *more]
+        return [python, self.script, "run", *self.words, *more]
 
 
 def command_of(opening: Opening, inputs: Sequence[str]) -> Command:
@@ -37,9 +47,10 @@ def command_of(opening: Opening, inputs: Sequence[str]) -> Command:
     A run that went on from another is run as a whole: it has all inputs of the first.
     """
     folder = opening.folder or "."
-    words = ["run"]
+    words: list[str] = []
     for flag in opening.flags:
-        words += _spelt(flag)
+        if flag != _COMPAT:
+            words += _spelt(flag)
     for name, text in opening.options:
         words += _spelt((f"--{name}", text))
     for file, name in zip(opening.given, inputs, strict=True):
@@ -51,7 +62,8 @@ def command_of(opening: Opening, inputs: Sequence[str]) -> Command:
         kind, space, config = name.partition(" ")
         secret.append((f"--{kind}", config, PLACEHOLDER) if space else (f"--{name}={PLACEHOLDER}",))
     script = os.path.relpath(opening.script, folder)
-    return Command(opening.folder, script, tuple(words), tuple(secret))
+    compat = _COMPAT in opening.flags
+    return Command(opening.folder, script, tuple(words), tuple(secret), compat)
 
 
 def input_names(files: Sequence[GivenFile]) -> list[str]:

@@ -1,6 +1,7 @@
 """What `run` and `resume` have in common: their options, and a run from its start to its end."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -95,8 +96,10 @@ def folder_of(script: Path) -> Path:
 def start(call: Call, options: Options, prepare: Callable[[], launch.Prepared]) -> int:
     """Runs what `prepare` gives, from the first line to the last; returns the exit status."""
     begun = time.monotonic()
-    flags = (*call.typed.words(), *options.flags())
-    prepared = prepare()._replace(flags=flags)
+    flags = [*call.typed.words(), *options.flags()]
+    if "mfv.compat.metaflow" in sys.modules:
+        flags.append(("--compat",))
+    prepared = prepare()._replace(flags=tuple(flags))
     folder = folder_of(prepared.script)
     progress = Progress(quiet=call.quiet)
 

@@ -1,0 +1,188 @@
+"""A virtual environment with the packages of a run, made by uv where it is there, else by pip."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mfv._version import __version__
+from mfv.checkout.child import run_child
+from mfv.checkout.lock import OWN, wanted
+from mfv.errors import StorageError
+from mfv.manifest.records import Environment
+
+_ATTEMPTS = 20  # at installing; each takes seconds where an index cannot be reached
+_GONE = re.compile(r"No matching distribution found for ([^\s;]+)")
+
+
+class Made(NamedTuple):
+    """An environment, and what of it could not be had."""
+
+    folder: Path
+    python: Path
+    tool: str  # `uv` or `pip`
+    installed: int  # packages
+    missing: tuple[tuple[str, str], ...]  # package and version, and why
+    notes: tuple[str, ...]  # what else is not as it was
+
+
+def make_environment(folder: Path, environment: Environment, environ: Mapping[str, str]) -> Made:
+    """Makes a virtual environment in `folder`, which must not exist.
+
+    Every package comes in the very version that was recorded, by name from the indexes that the
+    installer is set up with, and without any that it asks for besides. mfv itself is the one that
+    runs here: its records are read by any later one. Installing may run a package's own build.
+    Raises StorageError where no environment can be made at all.
+    """
+    environ = {k: v for k, v in environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    uv = shutil.which("uv", path=environ.get("PATH"))
+    with tempfile.TemporaryDirectory(prefix="mfv-venv-") as work:
+        tools = _Tools(Path(work), folder, environ, uv)
+        notes = tools.create(environment.python)
+        asked = wanted(environment)
+        missing = tools.install(list(asked.requirements))
+        _put_own(tools.site_packages(), folder)
+    installed = len(asked.requirements) - len(missing)
+    tool = "uv" if uv else "pip"
+    return Made(folder, tools.python, tool, installed, (*asked.local, *missing), notes)
+
+
+class _Tools:
+    """uv or pip, with what they print kept in a file."""
+
+    def __init__(
+        self, work: Path, folder: Path, environ: Mapping[str, str], uv: str | None
+    ) -> None:
+        self._work, self._folder, self._environ, self._uv = work, folder, environ, uv
+        self.python = folder / "bin" / "python"
+        self._attempts = 0
+
+    def create(self, version: str) -> tuple[str, ...]:
+        """Makes the environment with a Python as near to `version` as there is; what is not so."""
+        minor = ".".join(version.split(".")[:2])
+        here = ".".join(map(str, sys.version_info[:3]))
+        if self._uv:
+            for asked in dict.fromkeys((version, minor)):
+                words = [self._uv, "venv", "--quiet", "--python", asked, os.fspath(self._folder)]
+                if re.fullmatch(r"\d+(\.\d+)*\w*", asked) and self._run(words) == 0:
+                    return self._python_note(version)
+        base, program = getattr(sys, "_base_executable", None) or sys.executable, None
+        if not here.startswith(f"{minor}.") and re.fullmatch(r"\d+\.\d+", minor):
+            program = shutil.which(f"python{minor}", path=self._environ.get("PATH"))
+        # pip works from outside, so that it need not be put in first where it is here already.
+        bare = ["--without-pip"] if self._has_pip() else []
+        words = [program or base, "-I", "-m", "venv", *bare, os.fspath(self._folder)]
+        if self._run(words) != 0:
+            raise StorageError(
+                f"no virtual environment can be made in {self._folder}: {self._last_line()}",
+                hint="install uv, or Python's own venv module",
+            )
+        return self._python_note(version)
+
+    def install(self, requirements: list[str]) -> list[tuple[str, str]]:
+        """Installs all that can be had; the others, and why."""
+        missing: list[tuple[str, str]] = []
+        todo = [requirements]
+        while todo:
+            group = todo.pop()
+            if not group:
+                continue
+            if self._attempts >= _ATTEMPTS:
+                missing += [(one, f"not tried, after {_ATTEMPTS} failures") for one in group]
+            elif not self._install(group):
+                gone = self._gone(group)
+                if gone is not None:
+                    missing.append((gone, "no index has it for this Python and system"))
+                    todo.append([one for one in group if one != gone])
+                elif len(group) == 1:
+                    missing.append((group[0], self._last_line()))
+                else:
+                    todo += [group[len(group) // 2 :], group[: len(group) // 2]]
+        return [(" ".join(one.split("==")), why) for one, why in missing]
+
+    def site_packages(self) -> Path:
+        code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+        if self._run([os.fspath(self.python), "-I", "-c", code]) != 0:
+            raise StorageError(f"the Python of {self._folder} does not start: {self._last_line()}")
+        return Path(self._last_line())
+
+    def _install(self, group: Sequence[str]) -> bool:
+        listed = self._work / "requirements.txt"
+        listed.write_text("".join(f"{one}\n" for one in group))
+        if self._uv:
+            words = [self._uv, "pip", "install", "--quiet", "--no-deps"]
+            words += ["--python", os.fspath(self.python), "-r", os.fspath(listed)]
+        elif self._has_pip():
+            words = [sys.executable, "-m", "pip", "--python", os.fspath(self.python)]
+            words += self._pip_words(listed)
+        else:
+            words = [os.fspath(self.python), "-m", "pip", *self._pip_words(listed)]
+        done = self._run(words) == 0
+        self._attempts += not done
+        return done
+
+    def _pip_words(self, listed: Path) -> list[str]:
+        calm = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"]
+        return ["install", *calm, "--retries", "1", "-r", os.fspath(listed)]
+
+    def _gone(self, group: Sequence[str]) -> str | None:
+        """The one of `group` that the installer names as not to be had."""
+        found = _GONE.search(self._output())
+        return found[1] if found and found[1] in group else None
+
+    def _python_note(self, version: str) -> tuple[str, ...]:
+        code = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
+        self._run([os.fspath(self.python), "-I", "-c", code])
+        here = self._last_line()
+        return () if here == version else (f"Python {version}, and this environment has {here}",)
+
+    @staticmethod
+    def _has_pip() -> bool:
+        return importlib.util.find_spec("pip") is not None
+
+    def _run(self, words: Sequence[str]) -> int:
+        with open(self._work / "output", "wb") as output:
+            try:
+                return run_child(words, self._work, self._environ, output)
+            except OSError as error:
+                output.write(str(error).encode())
+                return 127
+
+    def _output(self) -> str:
+        return (self._work / "output").read_text("utf-8", "replace")
+
+    def _last_line(self) -> str:
+        lines = [line.strip() for line in self._output().splitlines() if line.strip()]
+        told = [line for line in lines if line.lower().startswith("error:")] or lines
+        return (told[-1] if told else "nothing was said")[:300]
+
+
+def _put_own(site: Path, folder: Path) -> None:
+    """mfv as it is here: no index is asked for it, and an editable one is no package of an index."""
+    package = Path(__file__).resolve().parents[1]
+    try:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(package, site / "mfv", ignore=ignored, dirs_exist_ok=True)
+        facts = site / f"{OWN.replace('-', '_')}-{__version__}.dist-info"
+        facts.mkdir(exist_ok=True)
+        text = f"Metadata-Version: 2.1\nName: {OWN}\nVersion: {__version__}\n"
+        (facts / "METADATA").write_text(text)
+        (facts / "INSTALLER").write_text("mfv\n")
+        program = folder / "bin" / "mfv"
+        lines = [
+            f"#!{folder.absolute() / 'bin' / 'python'}",
+            "import sys",
+            "from mfv.cli.main import main",
+            "sys.exit(main())",
+        ]
+        program.write_text("\n".join(lines) + "\n")
+        program.chmod(0o755)
+    except OSError as error:
+        raise StorageError(f"cannot write {site}: {error.strerror or error}") from error
