@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def guide(name: str, run_id: str | None, clone: Clone) -> str:
     """The text, which is Markdown."""
-    place = f"{CLONE_FOLDER}/{ENVIRONMENT}"
+    place = ENVIRONMENT
     lines = [
         f"# Reproduce {name}",
         "",

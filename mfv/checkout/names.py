@@ -9,7 +9,7 @@ import unicodedata
 PARAMETERS, INFO, GUIDE = "parameters.json", "INFO.json", "REPRODUCE.md"
 LOCK, PYLOCK = "requirements.txt", "pylock.toml"
 INPUTS, DATA = "inputs", "data"
-ENVIRONMENT = "venv"
+ENVIRONMENT = ".venv"
 
 _LONGEST = 120  # bytes
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)

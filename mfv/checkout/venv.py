@@ -105,7 +105,7 @@ class _Tools:
                     missing.append((group[0], self._last_line()))
                 else:
                     todo += [group[len(group) // 2 :], group[: len(group) // 2]]
-        return [(" ".join(one.split("==")), why) for one, why in missing]
+        return [(" ".join(re.split("==| @ ", one)), why) for one, why in missing]
 
     def site_packages(self) -> Path:
         code = "import sysconfig; print(sysconfig.get_path('purelib'))"
@@ -165,7 +165,7 @@ class _Tools:
 
 
 def _put_own(site: Path, folder: Path) -> None:
-    """mfv as it is here: no index is asked for it, and an editable one is no package of an index."""
+    """mfv as it is here, into the environment; no index is asked for it."""
     package = Path(__file__).resolve().parents[1]
     try:
         ignored = shutil.ignore_patterns("__pycache__")

@@ -9,18 +9,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from mfv.capture.environment import Environment as Found
-from mfv.capture.environment import Package, lock_text, read_environment
+from mfv.capture.environment import read_environment
 from mfv.capture.root import CLONE_FOLDER, CLONE_MARKER
 from mfv.checkout.command import Command, command_of, input_names
 from mfv.checkout.guide import guide
-from mfv.checkout.names import DATA, GUIDE, INFO, INPUTS, LOCK, PARAMETERS
+from mfv.checkout.names import DATA, GUIDE, INFO, INPUTS, LOCK, PARAMETERS, PYLOCK
 from mfv.errors import ConflictError, StorageError
 from mfv.ids import BlobId
 from mfv.manifest.records import Environment, Tree
 from mfv.repo.info import info_of
+from mfv.repo.lock import pylock, requirements
 from mfv.repo.paths import check_tree
 from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
@@ -162,15 +161,9 @@ def _write_inputs(run: RunView, result: Clone, inputs: Sequence[str], folder: Pa
         (INFO, info_of(run)),
     ):
         (folder / name).write_text(json.dumps(value, indent=2) + "\n")
-    (folder / LOCK).write_text(lock_text(_as_found(run.environment)))
+    (folder / LOCK).write_text(requirements(run.environment))
+    (folder / PYLOCK).write_text(pylock(run.environment))
     (folder / GUIDE).write_text(guide(run.name, run.run_id, result))
-
-
-def _as_found(environment: Environment) -> Found:
-    """The record in capture's own words, which write the lock."""
-    facts = msgspec.structs.asdict(environment)
-    packages = tuple(Package(package.name, package.version) for package in environment.packages)
-    return Found(**{**facts, "packages": packages})
 
 
 def _differences(then: Environment, now: Found) -> tuple[str, ...]:

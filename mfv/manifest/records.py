@@ -33,7 +33,40 @@ class Package(msgspec.Struct, frozen=True, array_like=True):
     version: str
 
 
-class Environment(msgspec.Struct, frozen=True):
+class Source(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where an installed package came from, and what tells its files from another build's."""
+
+    name: str
+    kind: Literal["index", "archive", "directory", "vcs"] = "index"
+    installer: str = ""  # what put it there: pip, uv, conda
+    wheel: str = ""  # name of the wheel whose files these are
+    content: bytes = b""  # hash of the wheel's own list of files; empty where there is none
+    url: str = ""  # without credentials; of an index only where the installer noted it
+    hashes: tuple[str, ...] = ()  # of the file at `url`, as `sha256=…`
+    editable: bool = False
+    vcs: str = ""  # git, hg, svn, bzr
+    commit: str = ""
+    revision: str = ""  # the branch or tag that was asked for
+    subdirectory: str = ""
+
+
+class Gpu(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One graphics card, in the order of bus addresses."""
+
+    name: str
+    memory: int = 0  # bytes
+    compute: str = ""  # "9.0"
+
+
+class Extension(msgspec.Struct, frozen=True, array_like=True):
+    """An entry point of the group `mfv.extensions`."""
+
+    name: str
+    package: str
+    version: str
+
+
+class Environment(msgspec.Struct, frozen=True, omit_defaults=True):
     """The machine and what is installed on it; equal environments are one record."""
 
     python: str
@@ -47,6 +80,20 @@ class Environment(msgspec.Struct, frozen=True):
     memory: int  # bytes
     gpus: tuple[str, ...]
     packages: tuple[Package, ...]
+    sources: tuple[Source, ...] = ()  # one for each package, in the same order
+    extensions: tuple[Extension, ...] = ()  # sorted
+    python_build: str = ""  # what it was built from, when, and with which compiler
+    python_kind: str = ""  # venv, conda, system, other
+    distribution: str = ""  # "Debian GNU/Linux 12 (bookworm)"
+    cpu_features: tuple[str, ...] = ()  # those that numeric libraries choose their code by
+    cpu_usable: int = 0  # processors that the run might use; libraries start as many threads
+    gpu_driver: str = ""
+    gpu_details: tuple[Gpu, ...] = ()
+    cuda: str = ""  # of the runtime libraries that are installed
+    blas: str = ""  # numpy's: name and version
+    locale: str = ""
+    encoding: str = ""  # of text files
+    timezone: str = ""
 
 
 class Git(msgspec.Struct, frozen=True):
@@ -116,6 +163,7 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     given: tuple[GivenFile, ...] = ()  # those of options whose value is kept out are not there
     system_tags: tuple[str, ...] = ()  # from the flow's decorators: nobody can change them
     flags: tuple[tuple[str, ...], ...] = ()  # other options that it was given: `--with`, `retry`
+    hash_seed: str = ""  # PYTHONHASHSEED as it was in force: `random`, or a number
 
 
 class Split(msgspec.Struct, frozen=True, array_like=True):
