@@ -25,11 +25,19 @@ class Command(NamedTuple):
     secret: tuple[tuple[str, ...], ...]  # more words, with a placeholder for each secret value
     compat: bool = False  # mfv stands in Metaflow's place
 
-    def lines(self, root: str | os.PathLike[str]) -> tuple[str, ...]:
-        """What a person types from where `root` was named; secrets are to be filled in."""
+    def lines(
+        self, root: str | os.PathLike[str], environment: str | None = None
+    ) -> tuple[str, ...]:
+        """What a person types from where `root` was named; secrets are to be filled in.
+
+        `environment`: below the root, the one whose programs are to be used.
+        """
         place = os.path.join(root, self.folder) if self.folder else os.fspath(root)
         more = [word for words in self.secret for word in words]
         how = ["mfv", "run", *_COMPAT] if self.compat else ["python"]
+        if environment is not None:
+            programs = os.path.join(environment, "bin")
+            how[0] = os.path.join(os.path.relpath(programs, self.folder or "."), how[0])
         run = [] if self.compat else ["run"]
         typed = shlex.join([*how, self.script, *run, *self.words, *more])
         return f"cd {shlex.quote(place)}", typed

@@ -77,11 +77,28 @@ class Rerun(NamedTuple):
         return VALUE if VALUE in found else SAME
 
     @property
+    def is_alike(self) -> bool:
+        """Whether all values are what they were."""
+        return self.status in ALIKE
+
+    @property
     def first_different(self) -> str | None:
         """The first step that is not deterministic; None where nothing differs."""
         origins = [step.name for step in self.steps if step.is_origin]
         others = [step.name for step in self.steps if step.status not in ALIKE]
         return next(iter([*origins, *others]), None)
+
+
+class Verdict(NamedTuple):
+    """A verification that is over."""
+
+    run: str  # the recorded run
+    again: str | None  # the run that repeated it; None: it was kept nowhere
+    rerun: Rerun
+    seconds_before: float
+    seconds: float
+    environment: tuple[str, ...]  # how it is not the run's, in words
+    made: str = ""  # the environment that was made for it, in words
 
 
 # Says how two artifacts with different bytes compare.
@@ -94,9 +111,17 @@ def diff_rerun(
     after: Iterable[Task],
     look: Look,
     ending: str = "",
+    *,
+    partial: bool = False,
 ) -> Rerun:
-    """Compares the last attempts of all tasks of two runs of one flow."""
+    """Compares the last attempts of all tasks of two runs of one flow.
+
+    `partial`: leaves out the tasks that only one of them has.
+    """
     old, new = _placed(before), _placed(after)
+    if partial:
+        both = old.keys() & new.keys()
+        old, new = ({p: t for p, t in side.items() if p in both} for side in (old, new))
     order = {name: place for place, name in enumerate(_order(graph))}
     last = len(order)
     places = sorted({*old, *new}, key=lambda p: (order.get(p[0], last), p))

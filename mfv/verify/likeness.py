@@ -48,7 +48,7 @@ class Likeness(NamedTuple):
 
 
 def compare(old: Any, new: Any, tolerance: Tolerance = EXACT) -> Likeness:
-    """Compares two values as `mfv.serde.inert.read` gives them."""
+    """Compares two values as `mfv.serde.inert.read` gives them, or two arrays of numpy."""
     return _Comparison(tolerance).run(old, new)
 
 
@@ -99,6 +99,8 @@ class _Comparison:
             self._raw(a, b, path, dtype)
         elif isinstance(a, (int, float)) and not isinstance(a, bool):
             self._number(a, b, path)
+        elif hasattr(a, "dtype"):
+            self._arrays(a, b, path)
         elif a != b:
             self._tell(path, "")
 
