@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -138,12 +139,22 @@ def _read(path: Path) -> dict[str, object] | None:
 
 def _not_begun(view: RunView, status: int, output: str) -> CannotRunError:
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    shown = "\n".join(f"  {line[:200]}" for line in lines[-_SHOWN:])
     how = f"signal {-status}" if status < 0 else f"exit code {status}"
+    shown = "\n".join(f"  {line[:300]}" for line in _essence(lines)) or "  it said nothing"
     missing = any(line.startswith(("ModuleNotFoundError", "ImportError")) for line in lines[-3:])
     return CannotRunError(
-        f"the code of {view.name} does not start here ({how}):\n{shown or '  it said nothing'}",
+        f"the code of {view.name} does not start here ({how}):\n{shown}",
         hint="--env runs it with the packages that it had"
         if missing
         else "`mfv clone` brings the code back to look at",
     )
+
+
+def _essence(lines: Sequence[str]) -> list[str]:
+    """What an exception says and where it was raised; else the last lines."""
+    if not any(line.startswith("Traceback ") for line in lines):
+        return list(lines[-_SHOWN:])
+    places = [re.match(r'  File "(?:.*/clone/)?(.+)", line (\d+)', line) for line in lines]
+    found = [place for place in places if place is not None]
+    where = f"{found[-1][1]}:{found[-1][2]}: " if found else ""
+    return [f"{where}{lines[-1]}"]

@@ -47,6 +47,13 @@ class Likeness(NamedTuple):
     why: str = ""
 
 
+class _Inside(NamedTuple):
+    """What two values stand in."""
+
+    call: bool = False  # an object: what its bytes mean is its own affair
+    dtype: str | None = None  # of the numbers that bytes are, where that is said beside them
+
+
 def compare(old: Any, new: Any, tolerance: Tolerance = EXACT) -> Likeness:
     """Compares two values as `mfv.serde.inert.read` gives them, or two arrays of numpy."""
     return _Comparison(tolerance).run(old, new)
@@ -61,42 +68,42 @@ class _Comparison:
         self._differing = 0
         self._first: tuple[str, str] | None = None
         self._opaque = False
-        self._todo: list[tuple[Any, Any, str, str | None]] = []
+        self._todo: list[tuple[Any, Any, str, _Inside]] = []
 
     def run(self, old: Any, new: Any) -> Likeness:
-        self._todo.append((old, new, "", None))
+        self._todo.append((old, new, "", _Inside()))
         seen: set[tuple[int, int]] = set()
         while self._todo:
-            a, b, path, dtype = self._todo.pop()
+            a, b, path, inside = self._todo.pop()
             if isinstance(a, (list, tuple, Pairs, Bag, Made)):
                 pair = id(a), id(b)
                 if pair in seen:
                     continue
                 seen.add(pair)
             try:
-                self._look(a, b, path, dtype)
+                self._look(a, b, path, inside)
             except OpaqueError as error:
                 self._tell(path, error.message, opaque=True)
         alike = None if self._opaque else self._first is None
         where, why = self._first or ("", "")
         return Likeness(alike, self._largest, self._differing, where, why)
 
-    def _look(self, a: Any, b: Any, path: str, dtype: str | None) -> None:
+    def _look(self, a: Any, b: Any, path: str, inside: _Inside) -> None:
         if type(a) is not type(b):
             self._tell(path, f"{_kind(a)} -> {_kind(b)}")
         elif isinstance(a, (list, tuple)):
-            self._sequences(a, b, path, dtype)
+            self._sequences(a, b, path, inside)
         elif isinstance(a, Pairs):
-            self._pairs(a.items, b.items, path, dtype)
+            self._pairs(a.items, b.items, path, inside)
         elif isinstance(a, Bag):
             self._bags(a, b, path)
         elif isinstance(a, Made):
-            self._made(a, b, path, dtype)
+            self._made(a, b, path, inside)
         elif isinstance(a, Named):
             if a.name != b.name:
                 self._tell(path, f"{a.name} -> {b.name}")
         elif isinstance(a, Raw):
-            self._raw(a, b, path, dtype)
+            self._raw(a, b, path, inside)
         elif isinstance(a, (int, float)) and not isinstance(a, bool):
             self._number(a, b, path)
         elif hasattr(a, "dtype"):
@@ -104,24 +111,24 @@ class _Comparison:
         elif a != b:
             self._tell(path, "")
 
-    def _sequences(self, a: Any, b: Any, path: str, dtype: str | None) -> None:
+    def _sequences(self, a: Any, b: Any, path: str, inside: _Inside) -> None:
         if len(a) != len(b):
             self._tell(path, f"{len(a)} items -> {len(b)}")
             return
         pairs = enumerate(zip(a, b, strict=True))
-        self._push([(x, y, f"{path}[{i}]", dtype) for i, (x, y) in pairs])
+        self._push([(x, y, f"{path}[{i}]", inside) for i, (x, y) in pairs])
 
-    def _pairs(self, a: Any, b: Any, path: str, dtype: str | None) -> None:
+    def _pairs(self, a: Any, b: Any, path: str, inside: _Inside) -> None:
         before, now = dict(map(_keyed, a)), dict(map(_keyed, b))
         if before.keys() != now.keys():
             self._tell(path, f"{len(before.keys() ^ now.keys())} keys are only on one side")
         kind = next((v for k, v in a if k == "dtype" and isinstance(v, Named)), None)
         if kind is not None and kind.name.startswith("torch."):
-            dtype = _TORCH.get(kind.name.removeprefix("torch."))
+            inside = inside._replace(dtype=_TORCH.get(kind.name.removeprefix("torch.")))
         common = [key for key in before if key in now]
         self._push(
             [
-                (before[key][1], now[key][1], f"{path}[{_shown(before[key][0])}]", dtype)
+                (before[key][1], now[key][1], f"{path}[{_shown(before[key][0])}]", inside)
                 for key in common
             ]
         )
@@ -131,31 +138,33 @@ class _Comparison:
         if a.frozen != b.frozen or before != now:
             self._tell(path, f"{sum((before - now).values())} items are other ones")
 
-    def _made(self, a: Made, b: Made, path: str, dtype: str | None) -> None:
+    def _made(self, a: Made, b: Made, path: str, inside: _Inside) -> None:
         old, new = array_of(a), array_of(b)
         if old is not None and new is not None:
             self._arrays(old, new, path)
             return
+        inside = inside._replace(call=True)
         parts = [(a.call, b.call), (a.arguments, b.arguments), (a.keywords, b.keywords)]
         more = [(a.state, b.state), (a.extended, b.extended)]
-        self._push([(x, y, path, dtype) for x, y in (*parts, *more)])
+        self._push([(x, y, path, inside) for x, y in (*parts, *more)])
         if a.updated or b.updated:
-            self._pairs(a.updated, b.updated, path, dtype)
+            self._pairs(a.updated, b.updated, path, inside)
 
-    def _raw(self, a: Raw, b: Raw, path: str, dtype: str | None) -> None:
+    def _raw(self, a: Raw, b: Raw, path: str, inside: _Inside) -> None:
         old, new = memoryview(a.data), memoryview(b.data)
         if old == new:
             return
         if old.nbytes != new.nbytes:
             self._tell(path, f"{old.nbytes} bytes -> {new.nbytes}")
             return
-        if dtype is not None and (numpy := _numpy()) is not None:
+        if inside.dtype is not None and (numpy := _numpy()) is not None:
             try:
-                self._arrays(numpy.frombuffer(old, dtype), numpy.frombuffer(new, dtype), path)
+                before, now = (numpy.frombuffer(side, inside.dtype) for side in (old, new))
+                self._arrays(before, now, path)
                 return
             except ValueError:
                 pass
-        self._tell(path, "other bytes", opaque=True)
+        self._tell(path, "other bytes", opaque=inside.call)
 
     def _number(self, a: Any, b: Any, path: str) -> None:
         if a == b or (a != a and b != b):
@@ -207,7 +216,7 @@ class _Comparison:
     def _measure(self, difference: float) -> None:
         self._largest = max(self._largest or 0.0, difference)
 
-    def _push(self, pairs: list[tuple[Any, Any, str, str | None]]) -> None:
+    def _push(self, pairs: list[tuple[Any, Any, str, _Inside]]) -> None:
         self._todo.extend(reversed(pairs))
 
     def _tell(self, path: str, why: str, *, opaque: bool = False) -> None:
