@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from mfv.flow.parameters import Parameter as Parameter
     from mfv.flow.spec import FlowSpec as FlowSpec
     from mfv.flow.spec import step as step
+    from mfv.project import get_version as get_version
     from mfv.runner import Deployer as Deployer
     from mfv.runner import ExecutingRun as ExecutingRun
     from mfv.runner import NBRunner as NBRunner
@@ -85,6 +86,7 @@ _WHERE = {
     "JSONType": "mfv.flow.parameters",
     "Parameter": "mfv.flow.parameters",
     "step": "mfv.flow.spec",
+    "get_version": "mfv.project",
     "Deployer": "mfv.runner",
     "ExecutingRun": "mfv.runner",
     "NBRunner": "mfv.runner",

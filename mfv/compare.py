@@ -12,6 +12,15 @@ from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Task
 from mfv.repo.view import RunView
 
+# Others of those that are recorded tell where a run was, not how it computed.
+_COMPUTED_BY = frozenset(
+    {
+        *("BLIS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS"),
+        *("OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "CUBLAS_WORKSPACE_CONFIG"),
+        *("JAX_ENABLE_X64", "JAX_PLATFORMS", "TF_DETERMINISTIC_OPS", "XLA_FLAGS"),
+    }
+)
+
 
 def compare(before: RunView, after: RunView) -> RunDiff:
     """What changed from one run to another. Unpickles nothing."""
@@ -41,6 +50,8 @@ def side_of(run: RunView) -> Side:
         git=run.opening.git,
         steps={name: _facts(run, name) for name in run.steps()},
         tags=run.tags,
+        hash_seed=run.opening.hash_seed,
+        variables={name: text for name, text in run.opening.variables if name in _COMPUTED_BY},
     )
 
 

@@ -83,6 +83,36 @@ _ARTIFACT = {
     "id": "the same for equal stored values",
 }
 
+_MACHINE = {
+    "python": "version",
+    "implementation": "of Python",
+    "system": "operating system",
+    "release": "of the kernel",
+    "machine": "architecture",
+    "libc": "name and version",
+    "cpu": "its name",
+    "cpu_count": "cores",
+    "memory": "bytes",
+    "gpus": "list of names",
+    "packages": "list of name and version",
+    "sources": "list of `name`, `kind` (`index`, `archive`, `directory` or `vcs`) and what is "
+    "known of `installer`, `wheel`, `content`, `url`, `hashes`, `editable`, `vcs`, `commit`, "
+    "`revision`, `subdirectory`",
+    "extensions": "list of name, package and version",
+    "python_build": "what Python says of how it was built",
+    "python_kind": "`venv`, `conda`, `system` or `other`",
+    "distribution": "full name of the operating system",
+    "cpu_features": "list: those that numeric libraries choose their code by",
+    "cpu_usable": "cores that the run might use",
+    "gpu_driver": "version",
+    "gpu_details": "list of `name`, `memory` in bytes and `compute` capability",
+    "cuda": "version of its runtime",
+    "blas": "numpy's: name and version",
+    "locale": "name",
+    "encoding": "of text files",
+    "timezone": "name",
+}
+
 # By command: what one JSON value of `--json` holds, under a line that says when.
 KEYS: dict[str, dict[str, dict[str, str]]] = {
     "init": {
@@ -137,18 +167,41 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "blob": "id of the content: its plain BLAKE3",
             "size": "bytes",
         },
-        "`--env`: one object.": {
-            "python": "version",
-            "implementation": "of Python",
-            "system": "operating system",
-            "release": "of the kernel",
-            "machine": "architecture",
-            "libc": "name and version",
-            "cpu": "its name",
-            "cpu_count": "cores",
-            "memory": "bytes",
-            "gpus": "list of names",
-            "packages": "list of name and version",
+        "`--env`: one object.": _MACHINE,
+        "`--info`: one object.": {
+            "flow": "its flow",
+            "run": "its name, `Flow/number`",
+            "id": "its true name, or null while it is open",
+            "created": "µs since 1970",
+            "script": "the flow's file in the code snapshot",
+            "argv": "list: the command line",
+            "folder": "where it was started",
+            "username": "who ran it",
+            "host": "where",
+            "runtime": "`dev`",
+            "environment_type": "`local`",
+            "platform": "operating system",
+            "python_version": "version",
+            "python_version_code": "the same",
+            "mfv_version": "version of mfv",
+            "ext_info": "object: entry point of `mfv.extensions` to its `package` and `version`",
+            "repo_url": "of git's remote, or null",
+            "branch_name": "or null",
+            "commit_sha": "or null",
+            "has_uncommitted_changes": "or null without git",
+            "changed_files": "list: changed and untracked files, or null without git",
+            "version": "the project's version as `git describe` tells it, or null",
+            "code_tree": "id of the code snapshot",
+            "files_left_out": "object: path to why the snapshot does not hold it",
+            "cloned_from": "the run whose clone this code was, or null",
+            "resumed_from": "the run that this one goes on from, or null",
+            "parameters": "object: option to its text; secret ones are not there",
+            "variables": "object: environment variables of an allow-list",
+            "seeds": "object: `PYTHONHASHSEED` (`random`, a number or null), and each parameter or "
+            "constant whose name says that it is a seed",
+            "system": "object: the machine and Python, under the names of `--env`",
+            "packages": "object: name to version",
+            "sources": "object: name to where the package came from",
         },
     },
     "diff": {
@@ -164,6 +217,7 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "artifacts": "the same for all artifacts, under `step/name` or `step[2]/name`",
             "code": "list of `path`, `status`, `added`, `removed`, `text`, `hunks`",
             "packages": "list of changes of versions",
+            "sources": "list of changes of where packages came from, or of their files",
             "environment": "list of changes of the machine",
             "git": "list of changes of commit, branch, remote, dirty",
             "steps": "list of changes in the number of tasks",
@@ -197,6 +251,7 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "environment": "list: how this environment differs from the run's",
         }
     },
+    "env": {"One object, as from `mfv show --env`.": _MACHINE},
     "gc": {
         "One object.": {
             "dry_run": "whether nothing was deleted",

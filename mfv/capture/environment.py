@@ -1,26 +1,28 @@
 """The software and machine that a run stands on: Python, packages, system, hardware.
 
-Packages are read off the names of their metadata folders: one listing per folder of the path
-instead of a parse per package, so that recording them on every run costs a few milliseconds.
+Only what stays: what changes from one minute to the next, as free memory, is not here, so that
+equal environments are equal values.
 """
 
 # `os` rather than pathlib, whose import costs more than all that is done here.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterable
 
 import msgspec
 
-from mfv.capture import hardware
+from mfv.capture import hardware, system
+from mfv.capture.packages import Package as Package
+from mfv.capture.packages import Source, find_installed
 
 
-class Package(msgspec.Struct, frozen=True, order=True):
-    """One installed distribution."""
+class Extension(msgspec.Struct, frozen=True, order=True):
+    """An entry point of the group `mfv.extensions`, and the package that has it."""
 
-    name: str  # lower-case, runs of - _ . as one -
+    name: str
+    package: str
     version: str
 
 
@@ -38,23 +40,63 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     memory: int  # bytes; 0 where unknown
     gpus: tuple[str, ...]  # models
     packages: tuple[Package, ...]
+    sources: tuple[Source, ...] = ()  # one for each package, in the same order
+    extensions: tuple[Extension, ...] = ()  # sorted
+    python_build: str = ""
+    python_kind: str = ""  # venv, conda, system, other
+    distribution: str = ""  # "Debian GNU/Linux 12 (bookworm)"
+    cpu_features: tuple[str, ...] = ()  # those that numeric libraries choose their code by
+    cpu_usable: int = 0  # processors that this process may use
+    gpu_driver: str = ""
+    gpu_details: tuple[hardware.Gpu, ...] = ()
+    cuda: str = ""
+    blas: str = ""  # numpy's: name and version
+    locale: str = ""
+    encoding: str = ""  # of text files
+    timezone: str = ""
 
 
-def read_environment() -> Environment:
-    """The environment of this process, now. Never raises for what it cannot find out."""
-    system = os.uname()
+def read_environment(cache: str | None = None) -> Environment:
+    """The environment of this process, now. Never raises for what it cannot find out.
+
+    `cache`: a folder for notes of what takes long to read, which may vanish at any time.
+    """
+    kernel = os.uname()
+    installed = find_installed(sys.path, cache)
+    packages = tuple(one.package for one in installed)
+    extensions = (
+        Extension(name, one.package.name, one.package.version)
+        for one in installed
+        for name in one.extensions
+    )
+    gpus = hardware.gpus()
+    driver, details = hardware.cards(gpus, cache)
     return Environment(
         python=sys.version.split()[0].rstrip("+"),
         implementation=sys.implementation.name,
-        system=system.sysname,
-        release=system.release,
-        machine=system.machine,
-        libc=_libc(),
+        system=kernel.sysname,
+        release=kernel.release,
+        machine=kernel.machine,
+        libc=system.libc(),
         cpu=hardware.cpu_model(),
         cpu_count=os.cpu_count() or 1,
         memory=hardware.memory(),
-        gpus=hardware.gpus(),
-        packages=find_packages(sys.path),
+        gpus=gpus,
+        packages=packages,
+        sources=tuple(one.source for one in installed),
+        extensions=tuple(sorted(extensions)),
+        python_build=system.python_build(),
+        python_kind=system.python_kind(),
+        distribution=system.distribution(),
+        cpu_features=hardware.cpu_features(),
+        cpu_usable=hardware.usable_processors(),
+        gpu_driver=driver,
+        gpu_details=details,
+        cuda=system.cuda({package.name: package.version for package in packages}),
+        blas=next((one.blas for one in installed if one.blas), ""),
+        locale=system.locale_name(),
+        encoding=system.encoding(),
+        timezone=system.timezone(),
     )
 
 
@@ -63,11 +105,7 @@ def find_packages(path: Iterable[str]) -> tuple[Package, ...]:
 
     Where several folders have the same one, the first wins, as it does for an import.
     """
-    found: dict[str, str] = {}
-    for folder in dict.fromkeys(path):
-        for name, version in _packages_in(folder or "."):
-            found.setdefault(name, version)
-    return tuple(Package(name, version) for name, version in sorted(found.items()))
+    return tuple(one.package for one in find_installed(path))
 
 
 def lock_text(environment: Environment) -> str:
@@ -79,63 +117,3 @@ def lock_text(environment: Environment) -> str:
         *(f"{package.name}=={package.version}" for package in environment.packages),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _packages_in(folder: str) -> list[tuple[str, str]]:
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        return []  # missing, or a zip file
-    packages = []
-    for entry in names:
-        package = None
-        if entry.endswith(".dist-info"):
-            package = _from_dist_info(folder, entry)
-        elif entry.endswith(".egg-info"):
-            package = _from_egg_info(folder, entry)
-        # pip renames what it is about to remove to begin with ~.
-        if package and package[1] and not entry.startswith("~"):
-            packages.append((_normalised(package[0]), package[1]))
-    return packages
-
-
-def _from_dist_info(folder: str, entry: str) -> tuple[str, str] | None:
-    # An uninstall that failed half-way leaves the folder without its METADATA.
-    if not os.access(f"{folder}/{entry}/METADATA", os.F_OK):
-        return None
-    name, dash, version = entry.removesuffix(".dist-info").rpartition("-")
-    return (name, version) if dash else None
-
-
-def _from_egg_info(folder: str, entry: str) -> tuple[str, str] | None:
-    name, dash, rest = entry.removesuffix(".egg-info").partition("-")
-    if dash:
-        return name, rest.partition("-py")[0]
-    # A development install has no version in its name.
-    return name, _version_in(f"{folder}/{entry}/PKG-INFO")
-
-
-def _version_in(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if not line.strip():
-                    break  # the description begins
-                field, _, value = line.partition(":")
-                if field == "Version":
-                    return value.strip()
-    except OSError:
-        pass
-    return ""
-
-
-def _normalised(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _libc() -> str:
-    try:
-        return os.confstr("CS_GNU_LIBC_VERSION") or ""
-    except (ValueError, OSError):
-        # Only glibc has that name; the other one of Linux is told by what Python was built for.
-        return "musl" if "musl" in getattr(sys.implementation, "_multiarch", "") else ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mfv.capture.gitcommand import ask
+from mfv.capture.pep440 import tagged_version
 from mfv.capture.root import is_clone, marked_folder
 from mfv.capture.secrets import strip_credentials
 
@@ -80,8 +81,8 @@ def version_string(state: GitState | None, *, public: bool = False) -> str | Non
     """A version for code in `state`: `TAG`, or `TAG.postN-gitHASH` N commits after it.
 
     `-dirty` follows where tracked files differ; without a tag it is `gitHASH` of 7 digits.
-    `public` is `TAG` or `TAG.postN` without a leading v, as package indexes take it. None without
-    a commit, and for `public` without a tag.
+    `public` is the tag and `.postN` as PEP 440 spells it (`v1.0-rc.1` is `1.0rc1`). None without
+    a commit, and for `public` without a tag or where the tag is no version.
     """
     if state is None:
         return None
@@ -91,9 +92,7 @@ def version_string(state: GitState | None, *, public: bool = False) -> str | Non
     # From the right, for a tag may have dashes of its own.
     tag, commits, name = state.describe.removesuffix("-dirty").rsplit("-", 2)
     if public:
-        if tag[:1] in ("v", "V") and tag[1:2].isdigit():
-            tag = tag[1:]
-        return tag if commits == "0" else f"{tag}.post{commits}"
+        return tagged_version(tag, int(commits))
     version = tag if commits == "0" else f"{tag}.post{commits}-git{name.removeprefix('g')}"
     return version + dirty
 
@@ -118,7 +117,9 @@ def _parse_status(data: bytes) -> tuple[dict[str, str], list[str], list[str]]:
             name, _, value = rest.partition(" ")
             head[name] = value
         elif kind == "1":
-            changed.append(rest.split(" ", 7)[7])
+            state, submodule, *_, path = rest.split(" ", 7)
+            # As `git describe` has it: a submodule that only has untracked files is as it was.
+            (untracked if (state, submodule) == (".M", "S..U") else changed).append(path)
         elif kind == "u":
             changed.append(rest.split(" ", 9)[9])
         elif kind == "?" and not _is_ours(rest):

@@ -49,6 +49,19 @@ def public_version(text: str, after: int = 0) -> str | None:
     return version + ("" if dev is None else f".dev{dev}")
 
 
+def tagged_version(tag: str, after: int = 0) -> str | None:
+    """The public version `after` commits past the tag `tag`; None where the tag names none.
+
+    A tag may have a name before its version: `release-1.2`, `model/v1.2`, `train_1.2`.
+    """
+    version = public_version(tag, after)
+    starts = (found.end() for found in re.finditer(r"[-_/.](?=v?[0-9])", tag, re.IGNORECASE))
+    for start in starts:
+        if version is None and tag[:1].isalpha():
+            version = public_version(tag[start:], after)
+    return version
+
+
 def _number(*texts: str | None) -> int | None:
     """The number of a part that is there; 0 where it was spelled without one."""
     there = [text for text in texts if text is not None]

@@ -18,6 +18,7 @@ from mfv.capture.secrets import is_secret_name, strip_credentials
 from mfv.capture.user import user_name
 
 REDACTED = "<redacted>"
+RANDOM = "random"
 
 _VARIABLES = (
     "BLIS_NUM_THREADS",
@@ -78,6 +79,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     user: str  # "unknown" if no variable says
     host: str
     variables: tuple[tuple[str, str], ...]  # name and value, sorted
+    hash_seed: str = RANDOM  # RANDOM, or a number: what hashes of text begin from
 
 
 def read_process() -> Process:
@@ -94,7 +96,20 @@ def read_process() -> Process:
         user=user_name(),
         host=_printable(os.uname().nodename),
         variables=tuple(variables),
+        hash_seed=hash_seed(),
     )
+
+
+def hash_seed() -> str:
+    """What the hashes of this interpreter began from: a number, or RANDOM.
+
+    Sets of text come in another order where it is another: a run under RANDOM need not give the
+    same bytes again.
+    """
+    if not sys.flags.hash_randomization:
+        return "0"
+    seed = "" if sys.flags.ignore_environment else os.environ.get("PYTHONHASHSEED", "")
+    return seed if seed.isascii() and seed.isdecimal() else RANDOM
 
 
 def redact(arguments: Iterable[str]) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ def command(
     target: Annotated[str, argument("A run, or RUN/step/task/artifact.", "RUN[/…]")] = "@",
     code: Annotated[bool, option("--code", help="The files of the code snapshot.")] = False,
     env: Annotated[bool, option("--env", help="The machine and the packages.")] = False,
+    info: Annotated[
+        bool, option("--info", help="All that is known of where it ran, as JSON: its INFO.")
+    ] = False,
     json: Annotated[bool, option("--json", help="One JSON object.")] = False,
 ) -> int:
     """Show a run, a step, a task or an artifact.
@@ -21,9 +24,16 @@ def command(
     artifact is one of the last task. Nothing is unpickled: what is shown was noted when it was
     stored.
 
-    Examples: mfv show · mfv show 42 · mfv show prod/train · mfv show 42/train/3/model
+    Examples: mfv show · mfv show 42 · mfv show prod/train · mfv show 42/train/3/model · \
+    mfv show --info 42
     """
     found = find_object(repository(), target)
+    if info:
+        from mfv.render.json import document
+        from mfv.repo.info import info_of
+
+        print(document(info_of(found.run)))
+        return EXIT_OK
     if json:
         from mfv.render.json import document
 
@@ -56,10 +66,9 @@ def _text(found: Found, code: bool, env: bool) -> str:
 
 
 def _json(found: Found, code: bool, env: bool) -> object:
-    import msgspec
-
     from mfv.render import show
     from mfv.render.values import artifact_json
+    from mfv.repo.info import environment_json
 
     run, step, task, artifact = found
     if code:
@@ -73,7 +82,7 @@ def _json(found: Found, code: bool, env: bool) -> object:
             for file in run.tree.files
         ]
     if env:
-        return msgspec.to_builtins(run.environment)
+        return environment_json(run.environment)
     if artifact is not None:
         return artifact_json(artifact)
     if task is not None:

@@ -6,8 +6,6 @@ import io
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from mfv.client.errors import MetaflowNotFound
 from mfv.client.rundata import RunData
 from mfv.errors import did_you_mean
@@ -120,6 +118,9 @@ class MetaflowCode:
 
 def environment_info(data: RunData) -> dict[str, Any]:
     """The machine of a run, and `packages` with the version of each."""
-    found: dict[str, Any] = msgspec.to_builtins(data.environment)
-    packages = {package.name: package.version for package in data.environment.packages}
-    return {**found, "packages": packages}
+    from mfv.repo.info import environment_json, sources_of
+
+    environment = data.environment
+    packages = {package.name: package.version for package in environment.packages}
+    found = environment_json(environment)
+    return {**found, "packages": packages, "sources": sources_of(environment)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from mfv.client.place import place_at
 from mfv.client.run import Run, run_at
@@ -15,6 +16,13 @@ def running_run(folder: Path, record: records.Task) -> Run:
     """The run of the task that runs here, in the repository at `folder`, in any namespace."""
     set_running(folder, record)
     return run_at(folder, record.flow, str(record.run))
+
+
+def running_info(folder: Path, record: records.Task) -> dict[str, Any]:
+    """The INFO of the run of the task that runs here: its own, for it to change."""
+    code = running_run(folder, record).code
+    assert code is not None
+    return dict(code.info)
 
 
 def running_task(folder: Path, record: records.Task) -> Task:

@@ -8,7 +8,15 @@ import msgspec
 
 from mfv.diff.code import FileChange, diff_trees
 from mfv.manifest.artifact import Artifact
-from mfv.manifest.records import Environment, Git, Tree
+from mfv.manifest.records import Environment, Git, Source, Tree
+
+# Every record has these.
+_FIRST_FACTS = frozenset(
+    {
+        *("python", "implementation", "system", "release", "machine", "libc"),
+        *("cpu", "cpu_count", "memory", "gpus"),
+    }
+)
 
 
 class StepFacts(msgspec.Struct, frozen=True):
@@ -33,6 +41,8 @@ class Side(msgspec.Struct, frozen=True):
     git: Git | None
     steps: dict[str, StepFacts]
     tags: tuple[str, ...]
+    hash_seed: str = ""  # empty where it was not recorded
+    variables: dict[str, str] = {}  # those of its environment by which libraries compute otherwise
 
 
 class ValueChange(msgspec.Struct, frozen=True):
@@ -91,6 +101,7 @@ class RunDiff(msgspec.Struct, frozen=True):
     files: tuple[FileChange, ...]
     environment: tuple[TextChange, ...]
     packages: tuple[TextChange, ...]
+    sources: tuple[TextChange, ...]  # where packages came from, unless their files are the same
     git: tuple[TextChange, ...]
     status: TextChange | None
     steps: tuple[TextChange, ...]
@@ -107,6 +118,7 @@ class RunDiff(msgspec.Struct, frozen=True):
                 self.files,
                 self.environment,
                 self.packages,
+                self.sources,
                 self.git,
                 self.status,
                 self.steps,
@@ -125,6 +137,7 @@ class RunDiff(msgspec.Struct, frozen=True):
             files=tuple(change.inverse() for change in self.files),
             environment=_turned_text(self.environment),
             packages=_turned_text(self.packages),
+            sources=_turned_text(self.sources),
             git=_turned_text(self.git),
             status=None if self.status is None else self.status.inverse(),
             steps=_turned_text(self.steps),
@@ -152,8 +165,9 @@ def diff_runs(before: Side, after: Side, contents: Mapping[bytes, bytes]) -> Run
         metrics=metrics,
         artifacts=artifacts,
         files=files,
-        environment=_texts(_machine(before.environment), _machine(after.environment)),
+        environment=_texts(*_machines(before, after)),
         packages=_texts(old, new),
+        sources=_sources(before.environment, after.environment),
         git=_texts(_git(before.git), _git(after.git)),
         status=(
             None
@@ -198,11 +212,65 @@ def _same(before: Mapping[str, Artifact], changes: tuple[ValueChange, ...]) -> i
     return len(before) - sum(change.before is not None for change in changes)
 
 
-def _machine(environment: Environment) -> dict[str, str]:
-    facts = msgspec.structs.asdict(environment)
-    del facts["packages"]
-    facts["gpus"] = ", ".join(environment.gpus)
+def _machines(before: Side, after: Side) -> tuple[dict[str, str], dict[str, str]]:
+    """The facts about the machines that both records have: older ones lack some."""
+    old, new = _machine(before), _machine(after)
+    is_full = before.environment.python_build and after.environment.python_build
+    if not is_full:
+        old = {name: value for name, value in old.items() if name in _FIRST_FACTS}
+        new = {name: value for name, value in new.items() if name in _FIRST_FACTS}
+    if before.hash_seed and after.hash_seed:
+        old["hash_seed"], new["hash_seed"] = before.hash_seed, after.hash_seed
+    return {**old, **before.variables}, {**new, **after.variables}
+
+
+def _machine(side: Side) -> dict[str, str]:
+    facts = msgspec.structs.asdict(side.environment)
+    for name in ("packages", "sources", "extensions"):
+        del facts[name]
+    facts["gpus"] = ", ".join(side.environment.gpus)
+    facts["cpu_features"] = " ".join(side.environment.cpu_features)
+    facts["gpu_details"] = ", ".join(
+        f"{gpu.name} {gpu.memory >> 20} MiB {gpu.compute}".rstrip()
+        for gpu in side.environment.gpu_details
+    )
     return {name: str(value) for name, value in facts.items()}
+
+
+def _sources(before: Environment, after: Environment) -> tuple[TextChange, ...]:
+    """Where packages came from that both have, if not the same place or not the same files."""
+    new = {source.name: source for source in after.sources}
+    found = []
+    for old in before.sources:
+        other = new.get(old.name)
+        if other is None or (old.content and old.content == other.content):
+            continue
+        texts = _place(old), _place(other)
+        if texts[0] == texts[1] and old.content and other.content:
+            texts = _build(old), _build(other)
+        if texts[0] != texts[1]:
+            found.append((old.name, *texts))
+    versions = {(one.name, one.version) for one in before.packages}
+    same = {one.name for one in after.packages if (one.name, one.version) in versions}
+    # Another version is another build: that is told already.
+    return tuple(
+        TextChange(name, *texts)
+        for name, *texts in sorted(found)
+        if name in same or not all(text.startswith("build ") for text in texts)
+    )
+
+
+def _place(source: Source) -> str:
+    if source.kind == "vcs":
+        commit = f"{source.vcs}+{source.url}@{source.commit[:12]}"
+        return commit + (f" {source.subdirectory}" if source.subdirectory else "")
+    if source.kind == "directory":
+        return f"{'editable ' if source.editable else ''}{source.url}"
+    return source.url or source.kind
+
+
+def _build(source: Source) -> str:
+    return f"build {source.content.hex()[:8]} {source.wheel}".rstrip()
 
 
 def _git(git: Git | None) -> dict[str, str]:

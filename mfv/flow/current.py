@@ -9,6 +9,7 @@ from typing import Any
 _ALWAYS = frozenset(
     {
         "flow_name",
+        "info",
         "namespace",
         "origin_run_id",
         "parameter_names",
@@ -33,6 +34,7 @@ class Current:
     retry_count: which attempt this is, from 0.
     origin_run_id: the run that this one was resumed from, or None.
     run, task: the client's objects; `current.run.add_tag("good")` tags the run while it goes on.
+    info: the run's INFO as a dict: code and git state, machine, packages, arguments, seeds.
     username, namespace: who runs it, and the tag by which the client filters in this run.
     tags: those that the run began with.
     tempdir: a folder that all tasks of the run share and that goes when the run ends.

@@ -30,8 +30,12 @@ def make_opening(
     prepared: Prepared,
     who: process.Process,
     constants: Mapping[str, object],
+    cache: str | None = None,
 ) -> Opening:
-    """Stores the code, the environment and the inputs, and describes the run."""
+    """Stores the code, the environment and the inputs, and describes the run.
+
+    `cache`: the repository's folder for what may vanish at any time.
+    """
     shot = snapshot.take(prepared.script)
     state = git.read_git(prepared.script.parent)
     tree, left_out = store_tree(writer, shot)
@@ -50,7 +54,7 @@ def make_opening(
         constants=tuple(artifact for artifact in kept if artifact is not None),
         graph=tuple(_node(prepared.graph, name) for name in prepared.graph.nodes),
         tree=bytes(tree),
-        environment=bytes(store_environment(writer, environment.read_environment())),
+        environment=bytes(store_environment(writer, environment.read_environment(cache))),
         git=git_record(state),
         version=git.version_string(state),
         left_out=left_out,
@@ -68,6 +72,7 @@ def make_opening(
         resumed_from=None if prepared.resumed is None else prepared.resumed.number,
         system_tags=tuple(map(printable, prepared.beginning.tags)),
         flags=tuple(tuple(map(printable, process.redact(words))) for words in prepared.flags),
+        hash_seed=who.hash_seed,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -113,8 +114,9 @@ def _run(
     )
     try:
         repository = Repository.create(folder, writer=user_at_host())
+        cache = os.path.join(folder, "cache")
         recorder = RunRecorder(
-            repository, lambda writer: make_opening(writer, prepared, who, constants)
+            repository, lambda writer: make_opening(writer, prepared, who, constants, cache)
         )
         try:
             opened(recorder.name)

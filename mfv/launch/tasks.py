@@ -68,7 +68,7 @@ def _choose_namespace(facts: Mapping[str, object]) -> None:
 
 
 def _handles(folder: Path, flow: str, order: Order) -> dict[str, Callable[[], object]]:
-    """`current.run` and `current.task`: the client's, which is loaded when they are asked for."""
+    """`current.run`, `.task` and `.info`: the client's, which is loaded when they are asked for."""
     record = Task(
         flow=flow,
         run=order.run,
@@ -93,4 +93,9 @@ def _handles(folder: Path, flow: str, order: Order) -> dict[str, Callable[[], ob
 
         return running_task(folder, record)
 
-    return {"run": run, "task": task}
+    def info() -> object:
+        from mfv.client.running import running_info
+
+        return running_info(folder, record)
+
+    return {"run": run, "task": task, "info": info}

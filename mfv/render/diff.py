@@ -32,6 +32,7 @@ def diff_text(diff: RunDiff, *, width: int, paint: Paint, stat: bool = False) ->
     blocks.append(_values("artifacts", diff.artifacts, width, paint))
     blocks.append(_texts("steps (tasks)", diff.steps, width, paint))
     blocks.append(_texts("packages", diff.packages, width, paint))
+    blocks.append(_texts("package sources", diff.sources, width, paint))
     blocks.append(_texts("environment", diff.environment, width, paint))
     blocks.append(_texts("git", diff.git, width, paint))
     blocks.append(_texts("tags", diff.tags, width, paint))
@@ -51,6 +52,7 @@ def diff_json(diff: RunDiff) -> dict[str, Any]:
         "artifacts": [_value_json(change) for change in diff.artifacts],
         "code": [_file_json(change) for change in diff.files],
         "packages": [_text_json(change) for change in diff.packages],
+        "sources": [_text_json(change) for change in diff.sources],
         "environment": [_text_json(change) for change in diff.environment],
         "git": [_text_json(change) for change in diff.git],
         "steps": [_text_json(change) for change in diff.steps],
@@ -74,6 +76,7 @@ def _verdict(diff: RunDiff, width: int) -> list[str]:
         ("file", diff.files, diff.same.files),
         ("artifact", diff.artifacts, diff.same.artifacts),
         ("package", diff.packages, diff.same.packages),
+        ("package source", diff.sources, 0),
     )
     for word, changes, unchanged in sections:
         if changes:

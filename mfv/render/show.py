@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mfv.manifest.artifact import PICKLE, SCALAR, Artifact
-from mfv.manifest.records import Environment, Failure, Opening, Task, TaskRef
+from mfv.manifest.records import Environment, Failure, Opening, Source, Task, TaskRef
 from mfv.render.runs import parameter_text, run_json, status_text, values_json
 from mfv.render.shown import ShownRun
 from mfv.render.terminal import Paint
@@ -151,11 +151,21 @@ def environment_text(run: ShownRun, *, width: int, paint: Paint) -> str:
     environment = run.environment
     facts = [
         ("python", f"{environment.python} ({environment.implementation})"),
+        ("", " ".join(filter(None, (environment.python_kind, environment.python_build)))),
         ("system", f"{environment.system} {environment.release} {environment.machine}"),
+        ("", environment.distribution),
         ("libc", environment.libc),
         ("cpu", f"{environment.cpu_count} x {environment.cpu}"),
+        ("", f"{environment.cpu_usable} to use" if environment.cpu_usable else ""),
+        ("features", " ".join(environment.cpu_features)),
         ("memory", size(environment.memory)),
         ("gpu", ", ".join(environment.gpus)),
+        ("driver", environment.gpu_driver),
+        ("cuda", environment.cuda),
+        ("blas", environment.blas),
+        ("locale", " ".join(filter(None, (environment.locale, environment.encoding)))),
+        ("time zone", environment.timezone),
+        ("hash seed", run.opening.hash_seed),
     ]
     lines = [paint(f"environment of {escape(run.name)}", "bold")]
     lines += _facts([(name, escape(text)) for name, text in facts], width)
@@ -163,11 +173,24 @@ def environment_text(run: ShownRun, *, width: int, paint: Paint) -> str:
     if variables:
         lines += ["", paint("variables", "bold")]
         lines += [f"  {line}" for line in table(variables, width=width - 2)]
-    packages = [(escape(p.name), escape(p.version)) for p in environment.packages]
+    sources = {source.name: source for source in environment.sources}
+    packages = [
+        (escape(p.name), escape(p.version), escape(_source_text(sources.get(p.name))))
+        for p in environment.packages
+    ]
     if packages:
         lines += ["", paint(count(len(packages), "package"), "bold")]
         lines += [f"  {line}" for line in table(packages, width=width - 2)]
     return "\n".join(lines)
+
+
+def _source_text(source: Source | None) -> str:
+    """Where a package came from; empty for what most are, from an index."""
+    if source is None or source.kind == "index":
+        return ""
+    if source.kind == "vcs":
+        return f"{source.vcs}+{source.url}@{source.commit[:12]}"
+    return f"{'editable ' if source.editable else ''}{source.url}"
 
 
 def show_json(run: ShownRun) -> dict[str, Any]:

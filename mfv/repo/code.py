@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from mfv.capture.environment import Environment as Found
 from mfv.capture.git import GitState
 from mfv.capture.snapshot import Snapshot, read
 from mfv.errors import MfvError
 from mfv.ids import EnvironmentId, TreeId
-from mfv.manifest.records import Environment, Git, LeftOut, Package, Tree, TreeFile
+from mfv.manifest.records import Environment, Git, LeftOut, Tree, TreeFile
 from mfv.manifest.text import printable
 from mfv.odb.writer import Writer
 from mfv.repo.publish import add_record
@@ -31,20 +33,7 @@ def store_tree(writer: Writer, snapshot: Snapshot) -> tuple[TreeId, tuple[LeftOu
 
 def store_environment(writer: Writer, found: Found) -> EnvironmentId:
     """Stores the environment; equal ones share one record."""
-    packages = tuple(Package(printable(p.name), printable(p.version)) for p in found.packages)
-    record = Environment(
-        python=found.python,
-        implementation=found.implementation,
-        system=found.system,
-        release=found.release,
-        machine=found.machine,
-        libc=found.libc,
-        cpu=found.cpu,
-        cpu_count=found.cpu_count,
-        memory=found.memory,
-        gpus=found.gpus,
-        packages=packages,
-    )
+    record = msgspec.convert(found, Environment, from_attributes=True)
     environment_id, _ = add_record(writer, EnvironmentId, record)
     return EnvironmentId(environment_id)
 

@@ -128,7 +128,7 @@ def _trouble(name: str, version: str, source: Source) -> str:
 
 def _is_url(text: str) -> bool:
     """Whether `text` is an address in one word, which an installer takes as it is."""
-    return re.fullmatch(rf"{_SCHEME}:[^\s\x00-\x20\x7f]+", text, re.IGNORECASE) is not None
+    return re.fullmatch(rf"{_SCHEME}:[\x21-\x7e]+", text, re.IGNORECASE) is not None
 
 
 def _requirement(entry: Entry) -> str:

@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "manifest": {"errors", "ids"},
     "capture": {"errors", "ids"},
     "odb": {"errors", "ids", "storage"},
+    "project": {"capture"},
     "diff": {"errors", "ids", "manifest"},
     "repo": BELOW_REPO,
     "maintain": {"repo", *BELOW_REPO},
@@ -59,7 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ),
         "compat",
     },
-    "mfv": {"_version", "client", "flow", "runner", "cli"},  # loaded on first use
+    "mfv": {"_version", "client", "flow", "runner", "project", "cli"},  # loaded on first use
     "__main__": {"cli"},
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from making import environment
 from mfv.diff.runs import RunDiff, Side, StepFacts, diff_runs
 from mfv.ids import BlobId
 from mfv.manifest.artifact import PICKLE, Artifact, Frame, Summary
-from mfv.manifest.records import Git, Package, Tree, TreeFile
+from mfv.manifest.records import Git, Package, Source, Tree, TreeFile
 
 NAMES = st.sampled_from(["a", "b", "c", "lr", "train[0]/score"])
 SCALARS = st.one_of(
@@ -192,3 +194,68 @@ EMPTY = Side(
     steps={},
     tags=(),
 )
+
+
+def with_source(side: Side, version: str = "2.0.0", **facts: Any) -> Side:
+    """`side` with one package, numpy, from the source that `facts` tell."""
+    machine = msgspec.structs.replace(
+        side.environment,
+        packages=(Package("numpy", version),),
+        sources=(Source("numpy", **facts),),
+    )
+    return msgspec.structs.replace(side, environment=machine)
+
+
+INDEX = with_source(EMPTY, content=b"\x01" * 32, wheel="numpy-2.0.0-a.whl", installer="pip")
+
+
+@pytest.mark.parametrize(
+    ("other", "after"),
+    [
+        (
+            with_source(EMPTY, content=b"\x02" * 32, wheel="numpy-2.0.0-b.whl"),
+            "build 02020202 numpy-2.0.0-b.whl",
+        ),
+        (
+            with_source(EMPTY, kind="vcs", vcs="git", url="https://h/n", commit="ab" * 20),
+            "git+https://h/n@abababababab",
+        ),
+        (
+            with_source(EMPTY, kind="directory", url="file:///n", editable=True),
+            "editable file:///n",
+        ),
+    ],
+)
+def test_another_build_or_place_of_the_same_version_is_told(other: Side, after: str) -> None:
+    diff = diffed(INDEX, other)
+    (change,) = diff.sources
+    assert diff and not diff.packages
+    assert (change.name, change.after) == ("numpy", after)
+    assert diff.inverse() == diffed(other, INDEX)
+
+
+def test_the_same_files_are_the_same_package_wherever_they_came_from() -> None:
+    archive = {"kind": "archive", "url": "https://h/numpy.whl", "installer": "uv"}
+    assert not diffed(INDEX, with_source(EMPTY, content=b"\x01" * 32, **archive))
+
+
+def test_another_version_is_told_once() -> None:
+    diff = diffed(INDEX, with_source(EMPTY, "2.1.0", content=b"\x02" * 32))
+    assert len(diff.packages) == 1 and diff.sources == ()
+
+
+def test_what_an_older_record_lacks_is_no_difference() -> None:
+    old = msgspec.structs.replace(EMPTY.environment, python_build="", timezone="")
+    new = msgspec.structs.replace(EMPTY.environment, python_build="main", timezone="UTC")
+    sides = [msgspec.structs.replace(EMPTY, environment=one) for one in (old, new)]
+    assert not diffed(*sides)
+    newer = msgspec.structs.replace(new, timezone="Europe/Berlin")
+    diff = diffed(sides[1], msgspec.structs.replace(EMPTY, environment=newer))
+    assert [change.name for change in diff.environment] == ["timezone"]
+
+
+def test_seeds_of_hashes_and_settings_of_libraries_are_told() -> None:
+    fixed = msgspec.structs.replace(EMPTY, hash_seed="1", variables={"OMP_NUM_THREADS": "4"})
+    other = msgspec.structs.replace(EMPTY, hash_seed="random")
+    changes = {change.name: change.before for change in diffed(fixed, other).environment}
+    assert changes == {"hash_seed": "1", "OMP_NUM_THREADS": "4"}
