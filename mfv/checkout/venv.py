@@ -18,7 +18,8 @@ from mfv.checkout.lock import OWN, wanted
 from mfv.errors import StorageError
 from mfv.manifest.records import Environment
 
-_ATTEMPTS = 20  # at installing; each takes seconds where an index cannot be reached
+# Attempts that fail in a row: each takes seconds where an index cannot be reached at all.
+_ENOUGH, _SPLIT_AFTER = 8, 3
 _GONE = re.compile(r"No matching distribution found for ([^\s;]+)")
 
 
@@ -62,7 +63,7 @@ class _Tools:
     ) -> None:
         self._work, self._folder, self._environ, self._uv = work, folder, environ, uv
         self.python = folder / "bin" / "python"
-        self._attempts = 0
+        self._failures = 0  # in a row
 
     def create(self, version: str) -> tuple[str, ...]:
         """Makes the environment with a Python as near to `version` as there is; what is not so."""
@@ -94,11 +95,12 @@ class _Tools:
             group = todo.pop()
             if not group:
                 continue
-            if self._attempts >= _ATTEMPTS:
-                missing += [(one, f"not tried, after {_ATTEMPTS} failures") for one in group]
+            if self._failures >= _ENOUGH:
+                why = f"not tried, after {_ENOUGH} failures in a row"
+                missing += [(one, why) for one in group]
             elif not self._install(group):
                 gone = self._gone(group)
-                if gone is not None:
+                if gone is not None and (self._failures < _SPLIT_AFTER or len(group) == 1):
                     missing.append((gone, "no index has it for this Python and system"))
                     todo.append([one for one in group if one != gone])
                 elif len(group) == 1:
@@ -125,7 +127,7 @@ class _Tools:
         else:
             words = [os.fspath(self.python), "-m", "pip", *self._pip_words(listed)]
         done = self._run(words) == 0
-        self._attempts += not done
+        self._failures = 0 if done else self._failures + 1
         return done
 
     def _pip_words(self, listed: Path) -> list[str]:

@@ -148,3 +148,13 @@ def test_an_environment_that_cannot_be_made_leaves_an_error(
     (tmp_path / "file").touch()
     with pytest.raises(mfv.errors.StorageError, match="no virtual environment can be made"):
         make_environment(tmp_path / "file" / "env", record(), index)
+
+
+def test_many_that_are_gone_do_not_keep_out_those_that_are_there(
+    index: dict[str, str], tmp_path: Path
+) -> None:
+    gone = [(f"gone-{place}", "1.0") for place in range(4)]
+    wish = record(*gone[:2], ("other", "3.0"), *gone[2:], ("tiny", "2.0"))
+    made = make_environment(tmp_path / "env", wish, index)
+    assert made.installed == 2
+    assert {package for package, _ in made.missing} == {f"{n} {v}" for n, v in gone}
