@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +19,8 @@ from mfv.checkout.lock import OWN, wanted
 from mfv.errors import StorageError
 from mfv.manifest.records import Environment
 
-# Attempts that fail in a row: each takes seconds where an index cannot be reached at all.
-_ENOUGH, _SPLIT_AFTER = 8, 3
+# Attempts that fail before any succeeds: each takes seconds where no index can be reached at all.
+_ENOUGH, _SPLIT_AFTER = 16, 3
 _GONE = re.compile(r"No matching distribution found for ([^\s;]+)")
 
 
@@ -63,7 +64,8 @@ class _Tools:
     ) -> None:
         self._work, self._folder, self._environ, self._uv = work, folder, environ, uv
         self.python = folder / "bin" / "python"
-        self._failures = 0  # in a row
+        self._failures = 0
+        self._reached = False  # whether any package could be had
 
     def create(self, version: str) -> tuple[str, ...]:
         """Makes the environment with a Python as near to `version` as there is; what is not so."""
@@ -90,12 +92,12 @@ class _Tools:
     def install(self, requirements: list[str]) -> list[tuple[str, str]]:
         """Installs all that can be had; the others, and why."""
         missing: list[tuple[str, str]] = []
-        todo = [requirements]
+        todo = deque([requirements])  # the larger groups first: one of them will do, if any can
         while todo:
-            group = todo.pop()
+            group = todo.popleft()
             if not group:
                 continue
-            if self._failures >= _ENOUGH:
+            if not self._reached and self._failures >= _ENOUGH:
                 why = f"not tried, after {_ENOUGH} failures in a row"
                 missing += [(one, why) for one in group]
             elif not self._install(group):
@@ -106,7 +108,7 @@ class _Tools:
                 elif len(group) == 1:
                     missing.append((group[0], self._last_line()))
                 else:
-                    todo += [group[len(group) // 2 :], group[: len(group) // 2]]
+                    todo += [group[: len(group) // 2], group[len(group) // 2 :]]
         return [(" ".join(re.split("==| @ ", one)), why) for one, why in missing]
 
     def site_packages(self) -> Path:
@@ -127,7 +129,8 @@ class _Tools:
         else:
             words = [os.fspath(self.python), "-m", "pip", *self._pip_words(listed)]
         done = self._run(words) == 0
-        self._failures = 0 if done else self._failures + 1
+        self._failures += not done
+        self._reached |= done
         return done
 
     def _pip_words(self, listed: Path) -> list[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -150,11 +152,24 @@ def test_an_environment_that_cannot_be_made_leaves_an_error(
         make_environment(tmp_path / "file" / "env", record(), index)
 
 
-def test_many_that_are_gone_do_not_keep_out_those_that_are_there(
-    index: dict[str, str], tmp_path: Path
-) -> None:
-    gone = [(f"gone-{place}", "1.0") for place in range(4)]
-    wish = record(*gone[:2], ("other", "3.0"), *gone[2:], ("tiny", "2.0"))
-    made = make_environment(tmp_path / "env", wish, index)
-    assert made.installed == 2
-    assert {package for package, _ in made.missing} == {f"{n} {v}" for n, v in gone}
+UV = """#!/bin/sh
+test "$1" = venv && for folder; do :; done && exec PYTHON -m venv --without-pip "$folder"
+for listed; do :; done
+if grep -q gone "$listed"; then echo "error: something is gone" >&2; exit 1; fi
+cat "$listed" >> "$HOME/installed"
+"""
+
+
+@pytest.mark.parametrize("places", [{0}, {39}, {3, 17, 18, 36}, set(range(12))])
+def test_those_that_are_gone_do_not_keep_out_the_others(tmp_path: Path, places: set[int]) -> None:
+    """Also where the installer does not name them."""
+    uv = tmp_path / "uv"
+    uv.write_text(UV.replace("PYTHON", shlex.quote(sys.executable)))
+    uv.chmod(0o755)
+    names = [f"{'gone' if place in places else 'good'}-{place}" for place in range(40)]
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": os.fspath(tmp_path)}
+    made = make_environment(tmp_path / "env", record(*((n, "1.0") for n in names)), variables)
+    assert {package for package, _ in made.missing} == {f"gone-{place} 1.0" for place in places}
+    assert (made.installed, made.tool) == (40 - len(places), "uv")
+    installed = (tmp_path / "installed").read_text().split()
+    assert sorted(installed) == sorted(f"{name}==1.0" for name in names if "good" in name)
