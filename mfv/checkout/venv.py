@@ -98,7 +98,7 @@ class _Tools:
             if not group:
                 continue
             if not self._reached and self._failures >= _ENOUGH:
-                why = f"not tried, after {_ENOUGH} failures in a row"
+                why = f"not tried, after {_ENOUGH} failures: {self._last_line()}"
                 missing += [(one, why) for one in group]
             elif not self._install(group):
                 gone = self._gone(group)

@@ -212,4 +212,4 @@ def _list(title: str, things: tuple[str, ...]) -> None:
     for thing in things[:_LISTED]:
         print(f"  {escape(thing)}")
     if len(things) > _LISTED:
-        print(f"  and {len(things) - _LISTED} more (REPRODUCE.md and --json list all)")
+        print(f"  and {len(things) - _LISTED} more (--json lists all)")
