@@ -50,6 +50,8 @@ REVISIONS = {
 
 VARIABLES = {
     "`MFV_DIR`": "the repository folder, instead of the nearest `.mfv` upwards",
+    "`MFV_READ_DIR`": "the repository that the client reads within steps, instead of the one that "
+    "they are recorded in",
     "`MFV_USER`": "who is recorded as the one who ran it, instead of the login name",
     "`MFV_PAGER`, `PAGER`": "what long output is shown with on a terminal; `cat` for nothing",
     "`NO_COLOR`, `FORCE_COLOR`": "colours never, or also into a pipe",

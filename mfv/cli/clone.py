@@ -42,12 +42,15 @@ def command(
     """Bring back the code and inputs of a run, in a new folder.
 
     The folder holds the code as it ran; `.mfv-clone/` in it holds the parameters, INFO, the
-    environment as lock files, and REPRODUCE.md. What is printed says how to run it again. With
-    --env `.venv/` holds its packages, by uv where that is installed, else by pip; what could not
-    be had is said, and the status is 1. With --data `.mfv-clone/data/STEP/TASK/` holds its
-    artifacts: tables as Parquet or CSV, arrays as NPY, pictures, JSON, text, else pickles; only
-    tables are unpickled for that. With --run the new run is recorded as any other, and the status
-    is 1 if it gives anything else.
+    environment as lock files, and REPRODUCE.md. What is printed says how to run it again.
+
+    With --env `.venv/` holds its packages, by uv where that is installed, else by pip; what could
+    not be had is said, and the status is 1.
+
+    With --data `.mfv-clone/data/STEP/TASK/` holds its artifacts: tables as Parquet or CSV, arrays
+    as NPY, pictures, JSON, text, else pickles; only tables are unpickled for that.
+
+    With --run the new run is recorded as any other, and the status is 1 if it gives anything else.
 
     Examples: mfv clone 42 · mfv clone prod out --env · mfv clone 42 out --env --run
     """

@@ -34,11 +34,12 @@ def command(
 ) -> int:
     """Run a run again out of its record, and compare what comes of it.
 
-    The code is cloned to a temporary folder and run with the same inputs, variables and hash seed;
-    every task's artifacts are compared with those that were recorded: the same bytes, the same
-    value in other bytes, or different. The first step that is not deterministic is named. Nothing
-    of it is left behind, not in the log either. Exits with 1 if anything is different. A secret
-    input is given anew by its variable, `MFV_RUN_NAME`.
+    The code is cloned to a temporary folder and run with the same inputs and variables; what comes
+    of it is compared, artifact by artifact: the same bytes, the same value, or different. The
+    first step that is not deterministic is named.
+
+    Nothing is left behind, not in the log either. Exits with 1 if anything is different. A secret
+    is given anew by its variable, `MFV_RUN_NAME`.
 
     Examples: mfv verify 42 · mfv verify prod --env · mfv verify 42 --rtol 1e-6
     """

@@ -73,7 +73,7 @@ def run_again(
     words = clone.command.argv(os.fspath(place.python), "--runner-attribute-file", os.fspath(told))
     folder = clone.folder.absolute() / clone.command.folder
     try:
-        variables = _variables(view.opening, place, environ)
+        variables = _variables(view, place, environ)
         status = run_child(words, folder, variables, output, place.held)
     except OSError as error:
         raise StorageError(f"cannot start {place.python}: {error.strerror or error}") from error
@@ -90,8 +90,9 @@ def run_again(
     return RunView(repository, state)
 
 
-def _variables(opening: Opening, place: Place, environ: Mapping[str, str]) -> dict[str, str]:
+def _variables(view: RunView, place: Place, environ: Mapping[str, str]) -> dict[str, str]:
     """The environment to run in."""
+    opening = view.opening
     given = {name for secret in opening.secret for name in variables_of(secret, environ)}
     found = {
         name: value
@@ -109,6 +110,8 @@ def _variables(opening: Opening, place: Place, environ: Mapping[str, str]) -> di
     found["MFV_USER"] = opening.user
     if place.repository is not None:
         found["MFV_DIR"] = os.fspath(place.repository)
+        if view.repository.folder is not None:
+            found["MFV_READ_DIR"] = os.path.abspath(view.repository.folder)
     elif "MFV_DIR" in environ:
         found["MFV_DIR"] = environ["MFV_DIR"]
     if place.isolated:

@@ -319,6 +319,31 @@ def test_a_resumed_run_is_reproduced_as_a_whole(tmp_path: Path) -> None:
     assert (found["verdict"], len(found["steps"])) == ("same", 4)
 
 
+READER = """
+@step
+def start(self):
+    from mfv import Flow
+    self.before = Flow("F").latest_successful_run["end"].task["size"].data if self.read else 0
+    self.mine = len(list(current.run["start"]))
+    self.next(self.end)
+
+@step
+def end(self):
+    self.size = self.before + 1
+
+read = Parameter("read", default=False)
+"""
+
+
+def test_a_step_that_reads_other_runs_finds_those_of_the_repository(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "project", READER)
+    assert python(folder, "flow.py", "run", "--read", "true").status == 0
+    found = verify(folder, "2", "--json", status=1).json  # it reads the newest: itself, by now
+    (artifact,) = found["steps"][0]["tasks"][0]["artifacts"]
+    assert (artifact["name"], artifact["what"]) == ("before", "1 -> 2")
+    assert len(mfv_command(folder, "log", "--json").lines) == 2
+
+
 @pytest.mark.parametrize("width", [80, 160])
 def test_the_table_fits_the_terminal(tmp_path: Path, width: int) -> None:
     long = "a_step_with_a_name_that_is_much_longer_than_anybody_would_ever_want_to_type"
