@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,8 +34,10 @@ class Made(NamedTuple):
     notes: tuple[str, ...]  # what else is not as it was
 
 
-def make_environment(folder: Path, environment: Environment, environ: Mapping[str, str]) -> Made:
-    """Makes a virtual environment in `folder`, which must not exist.
+def make_environment(
+    folder: Path, environment: Environment, environ: Mapping[str, str], work: Path
+) -> Made:
+    """Makes a virtual environment in `folder`, which must not exist; `work` is for files meanwhile.
 
     Every package comes in the very version that was recorded, by name from the indexes that the
     installer is set up with, and without any that it asks for besides. mfv itself is the one that
@@ -44,13 +45,13 @@ def make_environment(folder: Path, environment: Environment, environ: Mapping[st
     Raises StorageError where no environment can be made at all.
     """
     environ = {k: v for k, v in environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    environ["TMPDIR"] = os.fspath(work)  # installers that are killed leave much there
     uv = shutil.which("uv", path=environ.get("PATH"))
-    with tempfile.TemporaryDirectory(prefix="mfv-venv-") as work:
-        tools = _Tools(Path(work), folder, environ, uv)
-        notes = tools.create(environment.python)
-        asked = wanted(environment)
-        missing = tools.install(list(asked.requirements))
-        _put_own(tools.site_packages(), folder)
+    tools = _Tools(work, folder, environ, uv)
+    notes = tools.create(environment.python)
+    asked = wanted(environment)
+    missing = tools.install(list(asked.requirements))
+    _put_own(tools.site_packages(), folder)
     installed = len(asked.requirements) - len(missing)
     tool = "uv" if uv else "pip"
     return Made(folder, tools.python, tool, installed, (*asked.local, *missing), notes)

@@ -2,6 +2,8 @@
 
 import os
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,12 +57,14 @@ def command(
     Examples: mfv clone 42 · mfv clone prod out --env · mfv clone 42 out --env --run
     """
     view = find_run(repository(), run)
+    environ: Mapping[str, str] = os.environ
     target = Path(folder or f"{view.flow}-{view.number}")
     if again:
-        from mfv.cli.reproducing import wish_of
+        from mfv.cli.reproducing import wish_of, with_secrets
         from mfv.verify.verifying import check
 
-        check(view, wish_of(env, 0.0, 0.0, False, trust), os.environ)
+        environ = with_secrets(view)
+        check(view, wish_of(env, 0.0, 0.0, False, trust), environ)
     written: list[Written] = []
 
     def write(place: Path) -> None:
@@ -77,7 +81,7 @@ def command(
     if env:
         done.make_environment()
     if again:
-        done.run()
+        done.run(environ)
     if json:
         from mfv.render.json import document
 
@@ -107,9 +111,9 @@ class _Done:
         from mfv.cli.reproducing import stopped_by_signals
         from mfv.verify.verifying import environment_folder
 
-        with stopped_by_signals():
-            place = environment_folder(self._clone)
-            self._made = make_environment(place, self._view.environment, os.environ)
+        place = environment_folder(self._clone)
+        with stopped_by_signals(), tempfile.TemporaryDirectory(prefix="mfv-clone-") as work:
+            self._made = make_environment(place, self._view.environment, os.environ, Path(work))
         made = self._made
         if self._json:
             return
@@ -119,7 +123,7 @@ class _Done:
         _list("packages that could not be had:", missing)
         _list("the environment is not the run's:", made.notes)
 
-    def run(self) -> None:
+    def run(self, environ: Mapping[str, str]) -> None:
         from mfv.cli.reproducing import print_verdict, stopped_by_signals, wish_of
         from mfv.verify.verifying import run_clone
 
@@ -128,7 +132,7 @@ class _Done:
         sys.stdout.flush()
         with stopped_by_signals():
             self._verdict = run_clone(
-                self._view, self._clone, self._made, wish, os.environ, output=output
+                self._view, self._clone, self._made, wish, environ, output=output
             )
         if not self._json:
             print_verdict(self._verdict, json=False)

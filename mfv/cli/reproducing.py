@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mfv.errors import UsageError
+from mfv.render.text import escape
 
 if TYPE_CHECKING:
     from mfv.diff.rerun import Verdict
+    from mfv.repo.view import RunView
     from mfv.verify.verifying import Wish
 
 
@@ -25,6 +28,30 @@ def wish_of(environment: bool, relative: float, absolute: float, load: bool, tru
         if not 0 <= value < math.inf:
             raise UsageError(f"{flag} must be 0 or more", hint=f"for instance {flag} 1e-6")
     return Wish(environment, Tolerance(relative, absolute), load, trust)
+
+
+def with_secrets(view: RunView) -> dict[str, str]:
+    """The variables of this process, and with them each secret of the run: asked for if need be.
+
+    Only on a terminal; what lacks elsewhere is an error later. Nothing that is typed is shown.
+    """
+    from mfv.verify.again import secrets_missing
+
+    environ = dict(os.environ)
+    missing = secrets_missing(view.opening, environ)
+    if not missing or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return environ
+    from getpass import getpass
+
+    from mfv.verify.again import give_secret
+
+    print(f"{escape(view.name)} was given secrets, which are not recorded", file=sys.stderr)
+    for name in missing:
+        kind, space, config = name.partition(" ")
+        asked = f"path of the file for the config {config}" if space else kind
+        text = input(f"{escape(asked)}: ") if space else getpass(f"{escape(asked)}: ")
+        environ = give_secret(name, text, environ)
+    return environ
 
 
 def print_verdict(verdict: Verdict, *, json: bool) -> None:

@@ -1,12 +1,11 @@
 """`mfv verify`"""
 
-import os
 import sys
 from typing import Annotated
 
 from mfv.cli.command import argument, option
 from mfv.cli.place import repository
-from mfv.cli.reproducing import print_verdict, stopped_by_signals, wish_of
+from mfv.cli.reproducing import print_verdict, stopped_by_signals, wish_of, with_secrets
 from mfv.errors import EXIT_FAILED, EXIT_OK
 from mfv.repo.find import find_run
 
@@ -54,6 +53,6 @@ def command(
             print(f"{text} ...", file=sys.stderr)
 
     with stopped_by_signals():
-        verdict = verify(view, wish, os.environ, note=note, output=2 if verbose else None)
+        verdict = verify(view, wish, with_secrets(view), note=note, output=2 if verbose else None)
     print_verdict(verdict, json=json)
     return EXIT_OK if verdict.rerun.is_alike else EXIT_FAILED

@@ -61,6 +61,17 @@ def variables_of(secret: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for name in names if config in _keys(environ.get(name, "")))
 
 
+def give_secret(secret: str, text: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` with a value for a secret input; of a config, the path of its file."""
+    _, space, config = secret.partition(" ")
+    if not space:
+        return {**environ, variables_of(secret, environ)[0]: text}
+    name = f"{_OURS[0]}{_CONFIGS[0]}"
+    given = {one: _config(environ.get(name, ""), one) for one in _keys(environ.get(name, ""))}
+    paths = {**given, config: os.path.abspath(text)}
+    return {**environ, name: msgspec.json.encode(paths).decode()}
+
+
 def run_again(
     view: RunView, clone: Clone, place: Place, environ: Mapping[str, str], output: IO[bytes] | int
 ) -> RunView:
@@ -130,6 +141,10 @@ def _keys(text: str) -> Sequence[str]:
     except msgspec.DecodeError:
         return ()
     return list(found) if isinstance(found, dict) else ()
+
+
+def _config(text: str, name: str) -> Any:
+    return msgspec.json.decode(text)[name]
 
 
 def _read(path: Path) -> dict[str, object] | None:

@@ -63,7 +63,10 @@ def verify(
         python, environment, described = Path(sys.executable), made.environment, ""
         if wish.environment:
             note(f"making its environment of {len(view.environment.packages)} packages")
-            new = make_environment(work.folder / "venv", view.environment, environ)
+            (work.folder / "installing").mkdir()
+            new = make_environment(
+                work.folder / "venv", view.environment, environ, work.folder / "installing"
+            )
             refuse_missing(view, new)
             python, environment, described = new.python, new.notes, told(new)
         place = Place(

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,9 +18,15 @@ import pytest
 from making import environment as machine
 
 import mfv
+from mfv.checkout import venv
 from mfv.checkout.lock import wanted
-from mfv.checkout.venv import make_environment
 from mfv.manifest.records import Environment, Package, Source
+
+
+def make_environment(folder: Path, wish: Environment, environ: Mapping[str, str]) -> venv.Made:
+    work = folder.with_name("work")
+    work.mkdir()
+    return venv.make_environment(folder, wish, environ, work)
 
 
 def record(*packages: tuple[str, str], sources: Sequence[Source] = (), **facts: str) -> Environment:
@@ -149,7 +155,7 @@ def test_an_environment_that_cannot_be_made_leaves_an_error(
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(mfv.errors.StorageError, match="no virtual environment can be made"):
-        make_environment(tmp_path / "file" / "env", record(), index)
+        venv.make_environment(tmp_path / "file" / "env", record(), index, tmp_path)
 
 
 UV = """#!/bin/sh

@@ -14,7 +14,7 @@ from mfv.odb.writer import Writer
 from mfv.repo.recorder import RunRecorder
 from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
-from mfv.verify.again import secrets_missing, variables_of
+from mfv.verify.again import give_secret, secrets_missing, variables_of
 from mfv.verify.verifying import Wish, check, is_own, verify
 
 
@@ -90,3 +90,15 @@ def test_nothing_is_left_of_what_was_refused(repository: Repository) -> None:
     assert repository.folder is not None
     tmp = Path(repository.folder, "tmp")
     assert [path.name for path in tmp.iterdir() if path.is_dir()] == []
+
+
+def test_a_secret_that_is_given_is_there(repository: Repository) -> None:
+    opening = run_of(repository, secret=("api-token", "config db", "config other")).opening
+    environ = {"MFV_FLOW_CONFIG": '{"db": "/db.json"}'}
+    assert secrets_missing(opening, environ) == ("api-token", "config other")
+    environ = give_secret("api-token", "x", environ)
+    assert secrets_missing(opening, environ) == ("config other",)
+    environ = give_secret("config other", "/other.json", environ)
+    assert secrets_missing(opening, environ) == ()
+    assert environ["MFV_RUN_API_TOKEN"] == "x"
+    assert environ["MFV_FLOW_CONFIG"] == '{"db":"/db.json","other":"/other.json"}'
