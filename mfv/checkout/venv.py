@@ -35,23 +35,30 @@ class Made(NamedTuple):
 
 
 def make_environment(
-    folder: Path, environment: Environment, environ: Mapping[str, str], work: Path
+    folder: Path,
+    environment: Environment,
+    environ: Mapping[str, str],
+    work: Path,
+    *,
+    builds: bool,
 ) -> Made:
     """Makes a virtual environment in `folder`, which must not exist; `work` is for files meanwhile.
 
     Every package comes in the very version that was recorded, by name from the indexes that the
     installer is set up with, and without any that it asks for besides. mfv itself is the one that
-    runs here: its records are read by any later one. Installing may run a package's own build.
+    runs here: its records are read by any later one. With `builds` a package that comes without a
+    wheel is built, which runs its code; without, no code of any package runs here.
     Raises StorageError where no environment can be made at all.
     """
     environ = {k: v for k, v in environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
     environ["TMPDIR"] = os.fspath(work)  # installers that are killed leave much there
     uv = shutil.which("uv", path=environ.get("PATH"))
-    tools = _Tools(work, folder, environ, uv)
+    tools = _Tools(work, folder, environ, uv, builds)
     notes = tools.create(environment.python)
+    site = tools.site_packages()  # before anything is in it that its Python would run
     asked = wanted(environment)
     missing = tools.install(list(asked.requirements))
-    _put_own(tools.site_packages(), folder)
+    _put_own(site, folder)
     installed = len(asked.requirements) - len(missing)
     tool = "uv" if uv else "pip"
     return Made(folder, tools.python, tool, installed, (*asked.local, *missing), notes)
@@ -61,9 +68,10 @@ class _Tools:
     """uv or pip, with what they print kept in a file."""
 
     def __init__(
-        self, work: Path, folder: Path, environ: Mapping[str, str], uv: str | None
+        self, work: Path, folder: Path, environ: Mapping[str, str], uv: str | None, builds: bool
     ) -> None:
         self._work, self._folder, self._environ, self._uv = work, folder, environ, uv
+        self._only = [] if builds else ["--only-binary", ":all:"]
         self.python = folder / "bin" / "python"
         self._failures = 0
         self._reached = False  # whether any package could be had
@@ -123,7 +131,7 @@ class _Tools:
         listed.write_text("".join(f"{one}\n" for one in group))
         if self._uv:
             words = [self._uv, "pip", "install", "--quiet", "--no-deps"]
-            words += ["--python", os.fspath(self.python), "-r", os.fspath(listed)]
+            words += ["--python", os.fspath(self.python), *self._only, "-r", os.fspath(listed)]
         elif self._has_pip():
             words = [sys.executable, "-m", "pip", "--python", os.fspath(self.python)]
             words += self._pip_words(listed)
@@ -136,7 +144,7 @@ class _Tools:
 
     def _pip_words(self, listed: Path) -> list[str]:
         calm = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"]
-        return ["install", *calm, "--retries", "1", "-r", os.fspath(listed)]
+        return ["install", *calm, "--retries", "1", *self._only, "-r", os.fspath(listed)]
 
     def _gone(self, group: Sequence[str]) -> str | None:
         """The one of `group` that the installer names as not to be had."""

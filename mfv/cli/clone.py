@@ -37,7 +37,7 @@ def command(
         bool, option("--run", help="Run it again there, and compare what comes of it.")
     ] = False,
     trust: Annotated[
-        bool, option("--trust", help="With --run or --data: also a run of another repository.")
+        bool, option("--trust", help="Run code of a run that is of another repository, too.")
     ] = False,
     json: Annotated[bool, option("--json", help="One JSON object.")] = False,
 ) -> int:
@@ -76,7 +76,7 @@ def command(
     made = clone(view, target, write if data else None)
     if not json:
         _print_clone(view.name, made, env=env)
-    done = _Done(view, made, json=json)
+    done = _Done(view, made, trust=trust, json=json)
     done.data = written[0] if written else None
     if env:
         done.make_environment()
@@ -94,8 +94,8 @@ def command(
 class _Done:
     """What was done for a clone, in its order; each part is told as soon as it is there."""
 
-    def __init__(self, view: RunView, clone: Clone, *, json: bool) -> None:
-        self._view, self._clone, self._json = view, clone, json
+    def __init__(self, view: RunView, clone: Clone, *, trust: bool, json: bool) -> None:
+        self._view, self._clone, self._trust, self._json = view, clone, trust, json
         self.data: Written | None = None
         self._made: Made | None = None
         self._verdict: Verdict | None = None
@@ -109,11 +109,17 @@ class _Done:
     def make_environment(self) -> None:
         from mfv.checkout.venv import make_environment
         from mfv.cli.reproducing import stopped_by_signals
-        from mfv.verify.verifying import environment_folder
+        from mfv.verify.verifying import environment_folder, is_own
 
         place = environment_folder(self._clone)
         with stopped_by_signals(), tempfile.TemporaryDirectory(prefix="mfv-clone-") as work:
-            self._made = make_environment(place, self._view.environment, os.environ, Path(work))
+            self._made = make_environment(
+                place,
+                self._view.environment,
+                os.environ,
+                Path(work),
+                builds=self._trust or is_own(self._view),
+            )
         made = self._made
         if self._json:
             return

@@ -65,7 +65,11 @@ def verify(
             note(f"making its environment of {len(view.environment.packages)} packages")
             (work.folder / "installing").mkdir()
             new = make_environment(
-                work.folder / "venv", view.environment, environ, work.folder / "installing"
+                work.folder / "venv",
+                view.environment,
+                environ,
+                work.folder / "installing",
+                builds=True,
             )
             refuse_missing(view, new)
             python, environment, described = new.python, new.notes, told(new)

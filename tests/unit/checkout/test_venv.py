@@ -23,10 +23,12 @@ from mfv.checkout.lock import wanted
 from mfv.manifest.records import Environment, Package, Source
 
 
-def make_environment(folder: Path, wish: Environment, environ: Mapping[str, str]) -> venv.Made:
+def make_environment(
+    folder: Path, wish: Environment, environ: Mapping[str, str], *, builds: bool = True
+) -> venv.Made:
     work = folder.with_name("work")
     work.mkdir()
-    return venv.make_environment(folder, wish, environ, work)
+    return venv.make_environment(folder, wish, environ, work, builds=builds)
 
 
 def record(*packages: tuple[str, str], sources: Sequence[Source] = (), **facts: str) -> Environment:
@@ -155,7 +157,7 @@ def test_an_environment_that_cannot_be_made_leaves_an_error(
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(mfv.errors.StorageError, match="no virtual environment can be made"):
-        venv.make_environment(tmp_path / "file" / "env", record(), index, tmp_path)
+        venv.make_environment(tmp_path / "file" / "env", record(), index, tmp_path, builds=True)
 
 
 UV = """#!/bin/sh
@@ -179,3 +181,31 @@ def test_those_that_are_gone_do_not_keep_out_the_others(tmp_path: Path, places: 
     assert (made.installed, made.tool) == (40 - len(places), "uv")
     installed = (tmp_path / "installed").read_text().split()
     assert sorted(installed) == sorted(f"{name}==1.0" for name in names if "good" in name)
+
+
+BUILD = """import os
+from setuptools import setup
+
+open(os.environ["CANARY"], "w").close()
+setup(name="built", version="1.0", py_modules=[])
+"""
+
+
+def test_no_code_of_a_package_runs_where_nothing_is_to_be_built(
+    index: dict[str, str], tmp_path: Path
+) -> None:
+    source = tmp_path / "built-1.0"
+    source.mkdir()
+    (source / "setup.py").write_text(BUILD)
+    (source / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: built\nVersion: 1.0\n")
+    shutil.make_archive(str(source), "gztar", tmp_path, "built-1.0")
+    shutil.move(tmp_path / "built-1.0.tar.gz", tmp_path / "wheels")
+    starts = f"import os; open({os.fspath(tmp_path / 'canary')!r}, 'w').close()\n"
+    with zipfile.ZipFile(tmp_path / "wheels" / "tiny-1.0-py3-none-any.whl", "a") as archive:
+        archive.writestr("evil.pth", starts)
+    variables = {**index, "CANARY": os.fspath(tmp_path / "canary")}
+    wish = record(("built", "1.0"), ("tiny", "1.0"))
+    made = make_environment(tmp_path / "env", wish, variables, builds=False)
+    assert [package for package, _ in made.missing] == ["built 1.0"]
+    assert made.installed == 1
+    assert not (tmp_path / "canary").exists()
