@@ -14,6 +14,7 @@ from mfv.odb import codec, delta
 from mfv.odb.codec import Codec
 from mfv.odb.packindex import Location, key_of
 from mfv.odb.recent import Expanded, Recent
+from mfv.odb.verified import Notes
 from mfv.odb.whereabouts import PackIndex
 from mfv.storage.base import Backend
 
@@ -31,6 +32,7 @@ class Objects:
         self.backend = backend
         self.fast = fast
         self.index = PackIndex(backend)
+        self.notes = Notes()  # of verified packs, shared by all writers of this process
         self._groups: Recent[tuple[PackId, int]] = Recent(_KEPT)
         self._bases: Recent[ChunkId] = Recent(_KEPT)
         self._left = 0  # condemned packs that were left

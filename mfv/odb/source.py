@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,22 @@ WINDOW = 4 << 20  # bytes
 
 # Fills memory with what there is from an offset on; returns how many bytes, fewer only at the end.
 ReadAt = Callable[[memoryview, int], int]
+
+
+class Windows:
+    """Memory for windows, each used again once nothing refers to it: new memory costs faults."""
+
+    def __init__(self) -> None:
+        self._all: list[bytearray] = []
+
+    def take(self) -> memoryview:
+        """A window with whatever stands in it."""
+        for window in self._all:
+            # The list's reference, the loop's, and the call's; a view of it anywhere is one more.
+            if sys.getrefcount(window) == 3:
+                return memoryview(window)
+        self._all.append(bytearray(WINDOW))
+        return memoryview(self._all[-1])
 
 
 class Piece(NamedTuple):
@@ -60,8 +77,9 @@ def from_reader(
     """
     rest = memoryview(b"")
     whole, offset = False, 0
+    windows = Windows()
     while not whole:
-        buffer = memoryview(bytearray(WINDOW))
+        buffer = windows.take()
         buffer[: len(rest)] = rest
         filled = len(rest) + read_at(buffer[len(rest) :], offset)
         whole = filled < WINDOW
@@ -88,8 +106,9 @@ def hash_all(read_at: ReadAt) -> tuple[BlobId, int]:
     """The id of what `read_at` gives, to its end, and how many bytes that are."""
     with Hashing() as whole:
         filled = WINDOW
+        windows = Windows()
         while filled == WINDOW:
-            window = memoryview(bytearray(WINDOW))
+            window = windows.take()
             filled = read_at(window, whole.size)
             whole.take(window[:filled])
         return whole.id(), whole.size

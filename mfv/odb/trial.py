@@ -25,6 +25,7 @@ _WORTH_OF_EIGHT = 0.8
 _WORTH_OF_FAST = 0.7
 
 _LARGE = 1 << 20  # bytes
+_BLIND = 16 << 10  # bytes; looking for numbers in so few of unknown kind costs more than it saves
 _FEW_DIGITS = 0.9  # of raw: zstd goes below on floats of up to four digits
 
 _PLANES_FOR_ZSTD = 1.05  # planes are written and read faster: they win unless they cost more
@@ -44,6 +45,8 @@ def choose(segment: memoryview, item: Item | None = None, *, fast: bool = False)
     if len(segment) < SMALLEST:
         return PLAIN
     width = item[1] if item is not None else 1
+    if width == 1 and len(segment) < _BLIND and not fast:
+        return Plan(Codec.ZSTD)  # tried on all of it, and left raw where it saves nothing
     sample = _sample(segment)
     plain = len(zframe.compress_quickly(sample)) / len(sample)
     if fast:

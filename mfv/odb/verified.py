@@ -8,6 +8,9 @@ in the cache, with what the file system says of it, and taken at its word until 
 
 from __future__ import annotations
 
+from functools import cache
+from typing import cast
+
 from mfv.errors import MfvError
 from mfv.ids import PACK_ID_BYTES, PackId, Seal
 from mfv.odb.packindex import key_of
@@ -20,13 +23,46 @@ _LARGEST = 16 << 20  # bytes of notes, beyond which they are begun anew
 _KEPT = 7 * 86400.0  # seconds that the notes of another machine or start are kept
 
 
-class Verified:
-    """The notes of one repository, as of when they were first asked for."""
+@cache
+def _witnesses(kind: type[Backend]) -> bool:
+    # To ask an object whether it follows a protocol takes 25 µs, and writers are made by the dozen.
+    return issubclass(kind, Witnessing)
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend if isinstance(backend, Witnessing) else None
+
+class Notes:
+    """The notes of one repository as far as they were read; they only ever grow."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def read_on(self, backend: Backend, key: str) -> None:
+        """Reads what was noted since the last call; MfvError where nothing can be read."""
+        new = backend.get(key, len(self._data))
+        if not new and backend.stat(key).size < len(self._data):  # begun anew
+            self._data.clear()
+            new = backend.get(key)
+        self._data += new
+
+    def __contains__(self, note: bytes) -> bool:
+        # Searched as it lies: taking thousands of notes apart costs more than one look.
+        at = self._data.find(note)
+        while at >= 0 and at % _NOTE_BYTES:
+            at = self._data.find(note, at + 1)
+        return at >= 0
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+
+class Verified:
+    """What one writer takes for verified, as of when it first asked."""
+
+    def __init__(self, backend: Backend, notes: Notes | None = None) -> None:
+        """`notes`: what was read of them before, and will be read on."""
+        self._backend = cast(Witnessing, backend) if _witnesses(type(backend)) else None
         self._key = ""
-        self._notes: frozenset[bytes] | None = None
+        self._notes = Notes() if notes is None else notes
+        self._has_read = False
         self._known: dict[PackId, bool] = {}
 
     def trusts(self, pack: PackId) -> bool:
@@ -34,7 +70,7 @@ class Verified:
         known = self._known.get(pack)
         if known is None:
             note = self._note(pack) if self._read() else None
-            known = self._known[pack] = note is not None and note in self._read()
+            known = self._known[pack] = note is not None and note in self._notes
         return known
 
     def note(self, pack: PackId) -> None:
@@ -57,17 +93,16 @@ class Verified:
             self._key = f"{_FOLDER}{Seal.of(start).hex()[:16]}" if start else ""
         return bool(self._key)
 
-    def _read(self) -> frozenset[bytes]:
-        if self._notes is None:
-            data = b""
+    def _read(self) -> bool:
+        """Whether anything was noted."""
+        if not self._has_read:
+            self._has_read = True
             if self._backend is not None and self._start():
                 try:
-                    data = self._backend.get(self._key)
+                    self._notes.read_on(self._backend, self._key)
                 except MfvError:
                     self._clear()
-            whole = range(0, len(data) - len(data) % _NOTE_BYTES, _NOTE_BYTES)
-            self._notes = frozenset(data[at : at + _NOTE_BYTES] for at in whole)
-        return self._notes
+        return bool(self._notes)
 
     def _note(self, pack: PackId) -> bytes | None:
         assert self._backend is not None

@@ -92,7 +92,7 @@ class Writer:
         self._database = database
         self._avoid = avoid or set()
         self._builder = PackBuilder()
-        self._verified = Verified(database.backend)
+        self._verified = Verified(database.backend, database.notes)
         self._own: set[bytes] = set()
         self._stream: PutStream | None = None
         self._lanes: Lanes | None = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import IO
 
 from mfv.errors import CorruptError, StorageError, UnpicklableError
-from mfv.ids import BlobId
+from mfv.ids import BlobId, Buffer
 from mfv.manifest.artifact import FILE, Artifact, Frame
 from mfv.odb.aligner import Older
 from mfv.odb.database import Database
@@ -62,16 +63,26 @@ def write_blob(database: Database, blob: BlobId, destination: str | os.PathLike[
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with open(os.open(staged, flags, 0o666), "wb", buffering=0) as file:
-            for piece in database.stream_blob(blob):
-                view = memoryview(piece)
-                while len(view):
-                    view = view[file.write(view) :]
+            try:
+                _write_all(file, database.stream_blob(blob, each=False))
+            except CorruptError:
+                # Once more, and of what is damaged another copy if there is one.
+                file.seek(0)
+                file.truncate()
+                _write_all(file, database.stream_blob(blob))
             os.fsync(file.fileno())
         os.replace(staged, path)
     except OSError as error:
         raise storage_error(error, "write", path) from error
     finally:
         staged.unlink(missing_ok=True)
+
+
+def _write_all(file: IO[bytes], pieces: Iterable[Buffer]) -> None:
+    for piece in pieces:
+        view = memoryview(piece)
+        while len(view):
+            view = view[file.write(view) :]
 
 
 def _content(artifact: Artifact) -> tuple[BlobId, int]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from functools import cache
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -288,12 +289,17 @@ def read_tip(backend: Backend) -> Tip | None:
     return Tip(*_TIP.unpack(body))
 
 
+@cache
+def _overwrites(kind: type[Backend]) -> bool:
+    return issubclass(kind, Overwriting)
+
+
 def write_tip(backend: Backend, tip: Tip) -> None:
     """Moves the hint file on; always of one size, so that it can be written over in place."""
     body = _TIP.pack(*tip)
     data = body + Seal.of(body)
-    if isinstance(backend, Overwriting):
-        backend.overwrite(TIP, data)
+    if _overwrites(type(backend)):
+        cast(Overwriting, backend).overwrite(TIP, data)
     else:
         backend.put(TIP, [data], sync=False)
 

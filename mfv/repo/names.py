@@ -83,6 +83,11 @@ class State(msgspec.Struct):
         runs = [run for numbers in self.runs.values() for run in numbers.values()]
         return iter(sorted(runs, key=lambda run: (-run.opened, run.flow, -run.number)))
 
+    def open_runs(self) -> list[RunState]:
+        """The runs that were not sealed, in no order: asked at every start of a run."""
+        runs = (run for numbers in self.runs.values() for run in numbers.values())
+        return [run for run in runs if run.status == OPEN]
+
     def next_number(self, flow: str) -> int:
         """The number that the next run of `flow` gets."""
         return max(self.runs.get(flow, {0: None})) + 1

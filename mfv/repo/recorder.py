@@ -174,8 +174,8 @@ class RunRecorder:
 def close_crashed(repository: Repository) -> list[str]:
     """Seals, as `crashed`, every open run whose process is gone; returns their names."""
     closed = []
-    for run in repository.state:
-        if run.status != OPEN or repository.status(run) != CRASHED or run.opening is None:
+    for run in repository.state.open_runs():
+        if repository.status(run) != CRASHED or run.opening is None:
             continue
         ended = max([run.time, *(ref.ended for ref in run.tasks)])
         sealed = Run(

@@ -48,7 +48,7 @@ class LocalBackend:
     """Keys as files below `root`, private to their owner (folders 0700, files 0600)."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = os.fspath(root)
+        self.root = os.path.abspath(root)  # whoever uses it may go elsewhere
         self.durable = True  # False: nothing is synced; a power cut may cost what was written last
         self._known_folders: set[str] = set()
 

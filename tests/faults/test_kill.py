@@ -52,6 +52,22 @@ def assert_all_that_was_reported_is_there(place: Place, out: str) -> int:
     return len(reported)
 
 
+def assert_it_can_be_gone_on_from(place: Place) -> int:
+    """Resumes the newest run if it was killed: no task that was done runs again. How many runs."""
+    statuses = place.statuses()
+    last = len(statuses)
+    if statuses.get(f"F/{last}") != "crashed":
+        return 0
+    before = {(ref.step, ref.id) for ref in place.view(last).refs if ref.status == "ok"}
+    done = place.python("flow.py", "resume")
+    assert done.code == 0, done.text
+    view = place.view(last + 1)
+    tasks = [view.repository.task(ref) for ref in view.refs]
+    assert {task.origin for task in tasks if task.origin} == {(last, id) for _, id in before}
+    assert place.values("join", run=last + 1)["all"] == list(range(8))
+    return 1
+
+
 def kill(process: subprocess.Popen[str], whole_session: bool) -> None:
     if whole_session:
         kill_session(process)
@@ -73,7 +89,7 @@ def test_a_flow_killed_at_any_moment_leaves_a_whole_repository(
 ) -> None:
     place = Place(tmp_path / "project", BODY)
     moments = random.Random(f"moments {whole_session}")
-    kills, reported, running = (25 if long else 6), 0, 0
+    kills, reported, running, resumed = (25 if long else 6), 0, 0, 0
     lasts = timed_run(place)
     for _ in range(kills):
         output = tmp_path / "output"
@@ -88,6 +104,7 @@ def test_a_flow_killed_at_any_moment_leaves_a_whole_repository(
             place.mfv("log")
         out = output.read_text()
         reported += assert_all_that_was_reported_is_there(place, out)
+        resumed += assert_it_can_be_gone_on_from(place)
         lasts = timed_run(place)
         statuses = place.statuses()
         last = len(statuses)
@@ -97,5 +114,6 @@ def test_a_flow_killed_at_any_moment_leaves_a_whole_repository(
         assert place.values("join", run=last)["all"] == list(range(8))
     assert running, "every kill came too late to mean anything"
     assert reported, "every kill came before anything was done"
+    assert resumed, "no kill left anything to go on from"
     assert not list((place.store / "tmp").iterdir())
     place.mfv("fsck")

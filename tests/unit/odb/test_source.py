@@ -14,7 +14,7 @@ from mfv.odb import source
 from mfv.odb.aligner import Older
 from mfv.odb.database import Database
 from mfv.odb.packindex import key_of, list_packs, read_index
-from mfv.odb.source import ReadAt, from_memory, from_reader, hash_all, joined
+from mfv.odb.source import ReadAt, Windows, from_memory, from_reader, hash_all, joined
 from mfv.odb.writer import Writer
 from mfv.storage.memory import MemoryBackend
 from mfv.storage.wrappers import CountingBackend
@@ -163,3 +163,15 @@ def test_neighbours_are_read_by_one_request() -> None:
     before = backend.calls["get"]
     assert bytes(database.read_blob(BlobId.of(data))) == data
     assert backend.calls["get"] - before < len(database.chunk_ids(BlobId.of(data))) / 4
+
+
+def test_a_window_is_used_again_once_nobody_looks_at_it() -> None:
+    windows = Windows()
+    first = windows.take()
+    slice_of_it = first[10:20]
+    del first
+    other = windows.take()
+    slice_of_it[:] = b"x" * 10
+    assert bytes(other[10:20]) == bytes(10)  # a window that is looked at is nobody else's
+    del slice_of_it
+    assert bytes(windows.take()[10:20]) == b"x" * 10

@@ -116,3 +116,13 @@ def test_a_repository_that_vanished_is_a_storage_error(tmp_path: Path) -> None:
     os.rename(tmp_path / "root", tmp_path / "moved")
     with pytest.raises(StorageError):
         backend.put("log/b", [b"x"])
+
+
+def test_a_folder_that_is_named_from_where_one_stands_is_made_with_all_above_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    backend = LocalBackend("above/repository")
+    backend.create("key", [b"data"])
+    monkeypatch.chdir("/")
+    assert backend.get("key") == b"data"
