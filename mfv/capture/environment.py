@@ -69,7 +69,7 @@ def read_environment(cache: str | None = None) -> Environment:
         for one in installed
         for name in one.extensions
     )
-    gpus = hardware.gpus()
+    gpus = hardware.gpus(cache=cache)
     driver, details = hardware.cards(gpus, cache)
     return Environment(
         python=sys.version.split()[0].rstrip("+"),

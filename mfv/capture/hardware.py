@@ -16,6 +16,7 @@ _CPU_FIELDS = ("model name", "Model", "cpu model", "Hardware", "cpu")
 # What numeric libraries look at before they choose how to add up numbers.
 _CPU_FEATURES = re.compile(r"sse4_[12]|avx\w*|fma|f16c|amx_\w+|asimd\w*|sve\w*|bf16|i8mm")
 _DRIVER_FILE = "/proc/driver/nvidia/version"
+_ASK_CARDS = "nvidia-smi"
 _BOOT_FILE = "/proc/sys/kernel/random/boot_id"
 
 
@@ -85,12 +86,15 @@ def memory() -> int:
     return int(told) if told.isdecimal() else 0
 
 
-def gpus(folder: str = _GPU_FOLDER) -> tuple[str, ...]:
-    """The models of the NVIDIA cards in the order of their bus addresses; () without any."""
+def gpus(folder: str = _GPU_FOLDER, cache: str | None = None) -> tuple[str, ...]:
+    """The models of the NVIDIA cards in the order of their bus addresses; () without any.
+
+    Where only a command knows (as in WSL), what it said is noted in `cache` like `cards`.
+    """
     try:
         addresses = sorted(os.listdir(folder))
     except OSError:
-        return _gpus_by_command()
+        return _gpus_by_command(cache)
     models = []
     for address in addresses:
         try:
@@ -125,7 +129,7 @@ def cards(
 
 def _ask_for_cards(boot: str, models: tuple[str, ...], file: str) -> _Cards:
     query = "--query-gpu=name,memory.total,compute_cap,driver_version"
-    listed = _output(("nvidia-smi", query, "--format=csv,noheader,nounits"))
+    listed = _output((_ASK_CARDS, query, "--format=csv,noheader,nounits"))
     rows = [[field.strip() for field in line.split(",")] for line in listed.splitlines()]
     rows = [row for row in rows if len(row) == 4]
     found = re.search(r"\s(\d+\.\d+(?:\.\d+)?)\s", _first_line(file))
@@ -151,8 +155,12 @@ def _first_line(path: str) -> str:
         return ""
 
 
-def _gpus_by_command() -> tuple[str, ...]:
-    listed = _output(("nvidia-smi", "--query-gpu=name", "--format=csv,noheader"))
+def _gpus_by_command(cache: str | None) -> tuple[str, ...]:
+    boot = _first_line(_BOOT_FILE)
+    noted = read_notes(cache, "gpus", _Cards)
+    if noted is not None and boot and noted.boot == boot and _is_command(_ASK_CARDS):
+        return noted.models
+    listed = _output((_ASK_CARDS, "--query-gpu=name", "--format=csv,noheader"))
     return tuple(line.strip() for line in listed.splitlines() if line.strip())
 
 
@@ -160,9 +168,13 @@ def _sysctl(name: str) -> str:
     return _output(("sysctl", "-n", name)).strip() if os.uname().sysname == "Darwin" else ""
 
 
+def _is_command(name: str) -> bool:
+    return any(os.access(f"{folder}/{name}", os.X_OK) for folder in os.get_exec_path())
+
+
 def _output(command: tuple[str, ...]) -> str:
     # Looked for first, since most machines have none and starting a process is what costs.
-    if not any(os.access(f"{folder}/{command[0]}", os.X_OK) for folder in os.get_exec_path()):
+    if not _is_command(command[0]):
         return ""
     import subprocess
 

@@ -17,6 +17,7 @@ import msgspec
 
 from mfv.capture.notes import read_notes, write_notes
 from mfv.capture.secrets import strip_credentials
+from mfv.capture.text import printable
 from mfv.ids import BlobId
 
 EXTENSIONS = "mfv.extensions"
@@ -158,7 +159,7 @@ def _from_dist_info(folder: str, entry: str) -> Installed | None:
         content=b"" if is_editable else content_hash(read("RECORD")),
     )
     return Installed(
-        Package(name, _printable(version)),
+        Package(name, printable(version)),
         source,
         _extensions(read("entry_points.txt")),
         _blas(folder) if name == "numpy" else "",
@@ -169,7 +170,7 @@ def _from_egg_info(folder: str, entry: str) -> Installed | None:
     name, dash, rest = entry.removesuffix(".egg-info").partition("-")
     project = _normalised(name)
     if dash:
-        return Installed(Package(project, _printable(rest.partition("-py")[0])), Source(project))
+        return Installed(Package(project, printable(rest.partition("-py")[0])), Source(project))
     # A development install has no version in its name, and lies in the folder of its code.
     place = f"{folder}/{entry}"
     package = Package(project, _version_in(f"{place}/PKG-INFO"))
@@ -230,7 +231,7 @@ def _address(url: str) -> str:
     if not url.isascii() or " " in url:
         from urllib.parse import quote
 
-        url = quote(_printable(url), safe="!#$%&'()*+,/:;=?@[]~")
+        url = quote(printable(url), safe="!#$%&'()*+,/:;=?@[]~")
     return strip_credentials(url)
 
 
@@ -239,9 +240,7 @@ def _hashes(info: object) -> tuple[str, ...]:
         return ()
     hashes = info.get("hashes")
     if isinstance(hashes, dict) and hashes:
-        return tuple(
-            sorted(f"{_printable(str(n))}={_printable(str(h))}" for n, h in hashes.items())
-        )
+        return tuple(sorted(f"{printable(str(n))}={printable(str(h))}" for n, h in hashes.items()))
     return (_string(info, "hash"),) if _string(info, "hash") else ()
 
 
@@ -259,7 +258,7 @@ def _wheel_name(project: str, version: str, wheel: bytes) -> str:
     if not parts[0]:
         return ""
     tags = "-".join(".".join(part) for part in parts)
-    return _printable(f"{project}-{version}-{build + '-' if build else ''}{tags}.whl")
+    return printable(f"{project}-{version}-{build + '-' if build else ''}{tags}.whl")
 
 
 def _extensions(entry_points: bytes) -> tuple[str, ...]:
@@ -287,7 +286,7 @@ def _blas(folder: str) -> str:
     except OSError:
         return ""
     names = (re.match(r"lib\w*(openblas|mkl|blis|atlas)\w*", name) for name in sorted(libraries))
-    return next((_printable(name[0].removeprefix("lib")) for name in names if name), "")
+    return next((printable(name[0].removeprefix("lib")) for name in names if name), "")
 
 
 def _version_in(path: str) -> str:
@@ -310,7 +309,7 @@ def _object(data: bytes) -> dict[str, object]:
 
 def _string(facts: dict[str, object], key: str) -> str:
     value = facts.get(key)
-    return _printable(value) if isinstance(value, str) else ""
+    return printable(value) if isinstance(value, str) else ""
 
 
 def _read(path: str) -> bytes:
@@ -328,12 +327,8 @@ def _file_url(folder: str) -> str:
 
 
 def _normalised(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", _printable(name)).lower()
+    return re.sub(r"[-_.]+", "-", printable(name)).lower()
 
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "backslashreplace")
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 import msgspec
 
 from mfv.capture.secrets import is_secret_name, strip_credentials
+from mfv.capture.text import printable
 from mfv.capture.user import user_name
 
 REDACTED = "<redacted>"
@@ -94,7 +95,7 @@ def read_process() -> Process:
         argv=redact(sys.orig_argv),
         cwd=_working_folder(),
         user=user_name(),
-        host=_printable(os.uname().nodename),
+        host=printable(os.uname().nodename),
         variables=tuple(variables),
         hash_seed=hash_seed(),
     )
@@ -140,15 +141,11 @@ def _without_assignment(argument: str) -> str:
 
 def _clean(text: str) -> str:
     text = re.sub(_URL, lambda url: strip_credentials(url[0]), text)
-    return re.sub(_TOKEN, REDACTED, _printable(text))
+    return re.sub(_TOKEN, REDACTED, printable(text))
 
 
 def _working_folder() -> str:
     try:
-        return _printable(os.getcwd())
+        return printable(os.getcwd())
     except OSError:
         return ""
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -7,6 +7,8 @@ import os
 import re
 import sys
 
+from mfv.capture.text import printable
+
 _RELEASE_FILES = ("/etc/os-release", "/usr/lib/os-release")
 _MAC_VERSION = "/System/Library/CoreServices/SystemVersion.plist"
 _CUDA_FILE = "/usr/local/cuda/version.json"
@@ -48,7 +50,7 @@ def libc() -> str:
 def locale_name() -> str:
     """The locale of text as the variables set it, in the order in which they count."""
     names = (os.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
-    return _printable(next((name for name in names if name), "C"))
+    return printable(next((name for name in names if name), "C"))
 
 
 def encoding() -> str:
@@ -63,10 +65,10 @@ def encoding() -> str:
 def timezone(link: str = "/etc/localtime", file: str = "/etc/timezone") -> str:
     """The time zone's name (`Europe/Berlin`) where one is set, else its letters (`CET CEST`)."""
     if os.environ.get("TZ"):
-        return _printable(os.environ["TZ"].removeprefix(":"))
+        return printable(os.environ["TZ"].removeprefix(":"))
     _, found, name = os.path.realpath(link).rpartition("/zoneinfo/")
     if found:
-        return _printable(name)
+        return printable(name)
     named = _text_of(file).strip()
     if named:
         return named.splitlines()[0]
@@ -90,7 +92,3 @@ def _text_of(path: str) -> str:
             return file.read(1 << 16).decode("utf-8", "backslashreplace")
     except OSError:
         return ""
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

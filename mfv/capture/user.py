@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 
+from mfv.capture.text import printable
+
 _VARIABLES = ("MFV_USER", "METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
 
 
 def user_name() -> str:
     """By the first variable that is set, `unknown` without any; always printable."""
     names = (os.environ[name] for name in _VARIABLES if os.environ.get(name))
-    return _printable(next(names, "unknown"))
+    return printable(next(names, "unknown"))
 
 
 def user_at_host() -> str:
     """Who writes, as a log entry names it."""
-    return f"{user_name()}@{_printable(os.uname().nodename)}"
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    return f"{user_name()}@{printable(os.uname().nodename)}"

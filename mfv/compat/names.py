@@ -57,6 +57,7 @@ MODULES: dict[str, frozenset[str]] = {
         "MetaflowTaggingError MetaflowUnknownUser MissingInMergeArtifactsException "
         "ParameterFieldFailed ParameterFieldTypeMismatch UnhandledInMergeArtifactsException",
         "metaflow.flowspec": "FlowSpec InvalidNextException",
+        "metaflow.metaflow_version": "get_version",
         "metaflow.includefile": "IncludeFile IncludedFile FilePathClass",
         "metaflow.metaflow_current": "Current current",
         "metaflow.metaflow_profile": "profile",

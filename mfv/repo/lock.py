@@ -107,6 +107,23 @@ def pylock(environment: Environment, files: Mapping[str, File] | None = None) ->
     return "\n".join(lines) + "\n"
 
 
+def wants_file(entry: Entry) -> bool:
+    """Whether a package came from an index, and nobody noted from which file."""
+    source = entry.source
+    return not entry.trouble and source.kind == "index" and not any(map(_is_hash, source.hashes))
+
+
+def is_same_file(entry: Entry, url: str) -> bool:
+    """Whether the file at `url` is the wheel that was installed, as far as its tags tell."""
+    name = _name(url)
+    return _is_wheel_of(name, entry) and _tags(name) == _tags(entry.source.wheel)
+
+
+def _tags(wheel: str) -> list[set[str]]:
+    """The tags of a wheel; the order within a part says nothing."""
+    return [set(part.split(".")) for part in wheel.removesuffix(".whl").split("-")[2:]]
+
+
 def _trouble(name: str, version: str, source: Source) -> str:
     if not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", name):
         return "its name is none that packages have"
@@ -183,20 +200,28 @@ def _block(entry: Entry, file: File | None) -> list[str] | None:
 def _from_index(
     entry: Entry, lines: list[str], file: File | None, hashes: dict[str, str]
 ) -> list[str] | None:
-    if file is None and entry.source.url and any(map(_is_hash, entry.source.hashes)):
-        name = entry.source.url.rpartition("/")[2].partition("#")[0]
-        table: dict[str, object] = {"url": entry.source.url, "hashes": hashes}
-    elif file is not None:
-        name = file.url.rpartition("/")[2].partition("#")[0]
-        table = {"url": file.url, "hashes": {"sha256": file.sha256}}
-    else:
+    table: dict[str, object]
+    if file is not None:
+        name, table = _name(file.url), {"url": file.url, "hashes": {"sha256": file.sha256}}
+    elif entry.source.url and any(map(_is_hash, entry.source.hashes)):
+        name, table = _name(entry.source.url), {"url": entry.source.url, "hashes": hashes}
+    elif hashes:
         name = entry.source.wheel
-        if not hashes or not _is_wheel_of(name, entry):
-            return None
         table = {"path": f"{WHEELS}/{name}", "hashes": hashes}
-    if name.endswith(".whl"):
+    else:
+        return None
+    if _is_wheel_of(name, entry):
         return [*lines, f"wheels = [{_table({'name': name, **table})}]"]
-    return [*lines, f"sdist = {_table({'name': name, **table})}"]
+    if "url" in table and _is_sdist_of(name, entry):
+        return [*lines, f"sdist = {_table({'name': name, **table})}"]
+    return None
+
+
+def _name(url: str) -> str:
+    """The name of the file at `url`."""
+    from urllib.parse import unquote
+
+    return unquote(url.partition("#")[0].partition("?")[0].rpartition("/")[2])
 
 
 def _is_wheel_of(name: str, entry: Entry) -> bool:

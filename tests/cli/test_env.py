@@ -65,3 +65,15 @@ def test_a_format_or_run_that_is_not_there_is_an_error_with_a_hint(project: Path
 def test_info_has_the_keys_that_the_reference_lists(project: Path) -> None:
     *_, keys = documented("show")
     assert set(fine(project, "show", "TrainFlow/1", "--info").json) == keys
+
+
+def test_only_a_lock_can_be_resolved(project: Path) -> None:
+    done = mfv_command(project, "env", "--resolve")
+    assert (done.status, done.out) == (EXIT_USAGE, "")
+    assert "--format pylock" in done.err
+
+
+def test_what_a_lock_cannot_do_is_told_beside_it(project: Path) -> None:
+    done = fine(project, "env", "TrainFlow/1", "--format", "pylock")
+    assert "blake3-of-record" in done.err
+    assert "hint: --resolve asks for them" in done.err

@@ -7,12 +7,15 @@ from pathlib import Path
 from mfv.ids import EnvironmentId, TreeId
 from mfv.manifest.records import (
     Environment,
+    Extension,
     Failure,
     Git,
+    Gpu,
     GraphNode,
     LeftOut,
     Opening,
     Package,
+    Source,
     Split,
     Task,
     Tree,
@@ -76,6 +79,29 @@ def _record(repo: Repository, number: int) -> None:
             memory=1 << 33,
             gpus=(mark,),
             packages=(Package(f"package{EVERYTHING}", mark),),
+            sources=(
+                Source(
+                    *(f"package{EVERYTHING}", "vcs", mark, mark),
+                    url=mark,
+                    hashes=(mark,),
+                    vcs=mark,
+                    commit=mark,
+                    revision=mark,
+                    subdirectory=mark,
+                ),
+            ),
+            extensions=(Extension(mark, mark, mark),),
+            python_build=mark,
+            python_kind=mark,
+            distribution=mark,
+            cpu_features=(mark,),
+            gpu_driver=mark,
+            gpu_details=(Gpu(mark, number, mark),),
+            cuda=mark,
+            blas=mark,
+            locale=mark,
+            encoding=mark,
+            timezone=mark,
         )
         environment, _ = add_record(writer, EnvironmentId, machine)
         return Opening(

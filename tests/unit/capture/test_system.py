@@ -96,6 +96,9 @@ def test_cards_are_asked_once_per_start_of_the_machine(
     assert hardware.cards(models, cache, missing) == expected
     assert hardware.cards(models, cache, missing) == expected
     assert (tmp_path / "asked").read_text() == "asked\n"
+    # Where no folder of the driver lists the cards, the note tells their models too.
+    assert hardware.gpus(missing, cache) == models
+    assert (tmp_path / "asked").read_text() == "asked\n"
     (tmp_path / "boot").write_text("second\n")
     driver = tmp_path / "version"
     driver.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  Thu\nGCC\n")

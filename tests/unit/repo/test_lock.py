@@ -14,7 +14,16 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from mfv.manifest.records import Environment, Package, Source
-from mfv.repo.lock import CONTENT_HASH, WHEELS, File, pylock, requirements
+from mfv.repo.lock import (
+    CONTENT_HASH,
+    WHEELS,
+    File,
+    entries,
+    is_same_file,
+    pylock,
+    requirements,
+    wants_file,
+)
 
 DIGEST = "sha256=" + "ab" * 32
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -164,13 +173,23 @@ def test_no_variable_of_the_reader_is_put_into_an_address() -> None:
 TEXT = st.text(max_size=12) | st.sampled_from(
     ["a-b", "1.0", "file:///x", "https://host/a_b-1.0.zip", "git", COMMIT, 'a"b\\c', "a\x7f\u2028"]
 )
+NAMES = TEXT | st.just("a-b")
+URLS = TEXT | st.sampled_from(
+    [
+        "https://h/a_b-1.0.zip",
+        "https://h/a_b-1.0-py3-none-any.whl",
+        "https://h/b-1.0.tar.gz?x#y",
+        "https://h/a_b-1.1-py3-none-any.whl",
+        "https://h/a__b-1.0-py3-none-any.whl",
+    ]
+)
 SOURCES = st.builds(
     Source,
-    TEXT,
+    NAMES,
     kind=st.sampled_from(["index", "archive", "directory", "vcs"]),
     wheel=TEXT | st.sampled_from(["a_b-1.0-py3-none-any.whl", "a_b-1.0-1x-py3-none-any.whl"]),
     content=st.sampled_from([b"", b"\x01" * 32]),
-    url=TEXT,
+    url=URLS,
     hashes=st.lists(TEXT | st.just(DIGEST), max_size=2).map(tuple),
     vcs=TEXT,
     commit=TEXT,
@@ -180,7 +199,12 @@ SOURCES = st.builds(
 )
 
 
-@given(st.lists(st.tuples(TEXT, SOURCES), max_size=4, unique_by=lambda one: one[1].name), TEXT)
+@given(
+    st.lists(
+        st.tuples(TEXT | st.just("1.0"), SOURCES), max_size=4, unique_by=lambda one: one[1].name
+    ),
+    TEXT,
+)
 def test_whatever_the_record_says_both_files_are_valid_and_name_every_package(
     installed: list[tuple[str, Source]], word: str
 ) -> None:
@@ -193,3 +217,20 @@ def test_whatever_the_record_says_both_files_are_valid_and_name_every_package(
     for line in requirements(found).splitlines():
         if not line.startswith(("#", "-e file:///")):
             Requirement(line)
+
+
+def test_a_file_is_the_one_that_was_installed_only_with_the_same_tags() -> None:
+    (entry,) = entries(environment_of(("2.0.0", NUMPY)))
+    turned = "numpy-2.0.0-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.whl"
+    assert wants_file(entry)
+    assert is_same_file(entry, f"https://index/{turned}#sha256=ab")
+    for other in (
+        "numpy-2.0.0.tar.gz",
+        "numpy-2.0.0-cp312-cp312-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
+        "numpy-2.0.1.tar.gz",
+        "nump-2.0.0.tar.gz",
+        "numpy-2.0.0-py3-none-any.whl",
+    ):
+        assert not is_same_file(entry, f"https://index/{other}")
+    noted = msgspec.structs.replace(NUMPY, url="https://index/x.whl", hashes=(DIGEST,))
+    assert [wants_file(one) for one in entries(environment_of(("2.0.0", noted)))] == [False]
