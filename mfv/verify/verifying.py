@@ -23,7 +23,7 @@ from mfv.repo.view import RunView
 from mfv.verify.again import Place, run_again, secrets_missing, variables_of
 from mfv.verify.comparing import compare_runs
 from mfv.verify.likeness import EXACT, Tolerance
-from mfv.verify.workplace import workplace
+from mfv.verify.workplace import make_repository, workplace
 
 
 class Wish(NamedTuple):
@@ -73,6 +73,7 @@ def verify(
             )
             refuse_missing(view, new)
             python, environment, described = new.python, new.notes, told(new)
+        make_repository(work.folder / ".mfv", view)
         place = Place(
             python, work.folder, work.folder / ".mfv", (work.held,), isolated=wish.environment
         )

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mfv.errors import StorageError
+from mfv.repo.entries import OpenRun
 from mfv.repo.repository import Repository
+from mfv.repo.view import RunView
 from mfv.storage.local import TMP, clear_held_folders, make_held_folder
 
 PREFIX = "verify-"
@@ -43,6 +45,18 @@ def workplace(repository: Repository) -> Iterator[Workplace]:
     finally:
         shutil.rmtree(path, onerror=_again)
         os.close(fd)
+
+
+def make_repository(folder: Path, view: RunView) -> None:
+    """A repository in which the next run of the flow gets the number that `view` has.
+
+    Steps may have kept the number of their run: it is not to be what differs.
+    """
+    repository = Repository.create(folder)
+    if view.number > 1:
+        # A run before it that began elsewhere, as far as anybody can tell here, and goes on.
+        before = OpenRun(view.flow, view.number - 1, bytes(32), bytes(16), "elsewhere", "", ())
+        repository.log.append(lambda state: before)
 
 
 def _make(repository: Repository) -> tuple[str, int]:

@@ -344,6 +344,28 @@ def test_a_step_that_reads_other_runs_finds_those_of_the_repository(tmp_path: Pa
     assert len(mfv_command(folder, "log", "--json").lines) == 2
 
 
+NUMBERED = """
+@step
+def start(self):
+    from mfv import Run
+    self.kept = current.run_id, current.pathspec, current.username
+    self.own = Run(f"F/{current.run_id}").id
+    self.next(self.end)
+
+@step
+def end(self):
+    pass
+"""
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_the_number_of_the_run_is_what_it_was(tmp_path: Path, number: int) -> None:
+    folder = recorded(tmp_path / "project", NUMBERED)
+    for _ in range(number - 1):
+        assert python(folder, "flow.py", "run").status == 0
+    verify(folder, str(number))
+
+
 @pytest.mark.parametrize("width", [80, 160])
 def test_the_table_fits_the_terminal(tmp_path: Path, width: int) -> None:
     long = "a_step_with_a_name_that_is_much_longer_than_anybody_would_ever_want_to_type"
