@@ -70,6 +70,7 @@ def command_of(opening: Opening, inputs: Sequence[str]) -> Command:
         kind, space, config = name.partition(" ")
         secret.append((f"--{kind}", config, PLACEHOLDER) if space else (f"--{name}={PLACEHOLDER}",))
     script = os.path.relpath(opening.script, folder)
+    script = f"./{script}" if script.startswith("-") else script  # no option of Python's
     compat = _COMPAT in opening.flags
     return Command(opening.folder, script, tuple(words), tuple(secret), compat)
 

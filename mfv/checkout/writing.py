@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ from mfv.ids import BlobId
 from mfv.manifest.records import Environment, Tree
 from mfv.repo.info import info_of
 from mfv.repo.lock import pylock, requirements
-from mfv.repo.paths import check_tree
+from mfv.repo.paths import check_path, check_tree
 from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
 
@@ -64,6 +65,8 @@ def clone(run: RunView, folder: Path, data: Callable[[Path], None] | None = None
     try:
         staging.mkdir(parents=True)
         left_out = _write_files(run.repository, run.tree, paths, staging)
+        if run.opening.folder:  # nothing of it may be in the snapshot
+            _make_folder(staging, check_path(os.fsencode(run.opening.folder)))
         inputs = input_names(run.opening.given)
         result = Clone(
             folder=folder,
@@ -120,6 +123,17 @@ def _write_files(
         target.parent.mkdir(parents=True, exist_ok=True)
         os.symlink(points_to, os.fsencode(target))
     return tuple(left_out)
+
+
+def _make_folder(root: Path, path: str) -> None:
+    """The folder `path`; left alone where the snapshot has something else in its way."""
+    place = root
+    for part in path.split("/"):
+        place /= part
+        if place.is_symlink():
+            return
+        with contextlib.suppress(FileExistsError, NotADirectoryError):
+            place.mkdir()
 
 
 def _escapes(path: str, points_to: bytes) -> bool:
