@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfv.serde import inert
+from mfv.serde.inert import Made, Named, Pairs, Raw
 from mfv.serde.pickle5 import dump
 from mfv.verify.likeness import EXACT, Likeness, Tolerance, compare
 from mfv.verify.loaded import compare_loaded
@@ -183,3 +184,29 @@ def test_a_comparison_that_raises_leaves_it_open() -> None:
 
     found = compare_loaded(Odd(), Odd(), EXACT)
     assert found.alike is None and "ValueError" in found.why
+
+
+def storage(numbers: list[float], dtype: str) -> Made:
+    """A storage of torch as it stands in a stream: bytes, and beside them what they are."""
+    keywords = Pairs()
+    raw = Raw(np.array(numbers, dtype="f4").tobytes())
+    keywords.items = [
+        ("wrap_storage", Made(Named("torch.frombuffer"), (raw,))),
+        ("dtype", Named(dtype)),
+    ]
+    made = Made(Named("functools.partial"), (Named("torch.storage.TypedStorage"),))
+    made.state = [(Named("torch.storage.TypedStorage"), (), keywords, None)]
+    return made
+
+
+def test_a_tensor_is_measured_by_the_type_beside_its_bytes() -> None:
+    old, new = ({"w": storage([1.0, last], "torch.float32")} for last in (2.0, 2.25))
+    pairs = []
+    for side in (old, new):
+        found = Pairs()
+        found.items = list(side.items())
+        pairs.append(found)
+    assert compare(*pairs).difference == 0.25
+    assert compare(*pairs, Tolerance(absolute=0.25)).alike is True
+    strange = [storage([1.0, last], "torch.bfloat16") for last in (2.0, 2.25)]
+    assert compare(*strange).alike is None
