@@ -50,6 +50,7 @@ def side_of(run: RunView) -> Side:
         git=run.opening.git,
         steps={name: _facts(run, name) for name in run.steps()},
         tags=run.tags,
+        reads=_reads(run),
         hash_seed=run.opening.hash_seed,
         variables={name: text for name, text in run.opening.variables if name in _COMPUTED_BY},
     )
@@ -62,6 +63,19 @@ def _made(run: RunView) -> Iterator[tuple[str, Artifact]]:
             for artifact in task.artifacts:
                 if artifact.name not in task.inherited:
                     yield f"{_place(task)}/{artifact.name}", artifact
+
+
+def _reads(run: RunView) -> dict[str, dict[str, str]]:
+    """What its steps read of other runs: under the step and what it is, id to the run's name."""
+    found: dict[str, dict[str, str]] = {}
+    if run.manifest is not None and run.manifest.sources == ():
+        return found
+    for step in run.steps():
+        for task in run.tasks(step):
+            for read in task.reads:
+                place = f"{_place(task)}: {read.flow}/{read.step}/{read.name}"
+                found.setdefault(place, {})[read.artifact.hex()] = f"{read.flow}/{read.run}"
+    return found
 
 
 def _place(task: Task) -> str:

@@ -126,7 +126,33 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
     },
     "log": {
         "One object a line for each run; a run that is damaged has the first nine keys and "
-        "`damaged`, which says how.": _RUN
+        "`damaged`, which says how.": _RUN,
+        "`--lineage RUN`: one object a line for RUN and each run that it took something from, at "
+        "whatever distance; with `--descendants` then the same for those that took from it.": {
+            "run": "its name, `Flow/number`",
+            "repository": "null, or the id of another repository; `unknown` where only the name "
+            "of the run is known",
+            "status": "`open`, `ok`, `failed`, `interrupted` or `crashed`; null if it is not here",
+            "started": "µs since 1970, or null",
+            "links": "list of `relation` (`resumed from`, `cloned from`, `reused from`, `read "
+            "from`, or the same with `by`), `run`, `repository`, `tasks` (how many were reused), "
+            "`artifacts` (that were read, as step/task/name)",
+        },
+    },
+    "graph": {
+        "One object.": {
+            "run": "its name, `Flow/number`",
+            "status": "`open`, `ok`, `failed`, `interrupted` or `crashed`",
+            "seconds": "how long it took",
+            "resumed_from": "the run that it goes on from, or null",
+            "steps": "list, in an order in which they can run, of `step`, `kind` (`linear`, "
+            "`split`, `foreach`, `parallel`, `switch`, `end`), `join`, `doc`, `status` (`ok`, "
+            "`failed`, `running`, `unfinished`, `skipped`, `waiting`, `not reached`), `tasks` "
+            "(that ended), `expected`, `failed`, `caught`, `retried`, `reused`, `origins` (numbers "
+            "of the runs that were reused), `seconds`, `foreach` (what it goes over), `reads` "
+            "(list of `run`, `repository`, `artifacts`), `failure`",
+            "edges": "list of `from`, `to`, `tasks` (how many it led to), `back`",
+        }
     },
     "show": {
         "A run: one object.": {
@@ -148,6 +174,8 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "ended": "µs since 1970",
             "parents": "ids of the tasks before it",
             "origin": "number of the run and id of the task that it was taken over from, or null",
+            "reads": "list of `artifact` (name), `id`, `repository`: what it loaded of other runs",
+            "more_reads": "how many others it loaded for which there was no room",
             "foreach": "list of `step`, `variable`, `index`, `total`, `value`, outermost first",
             "cpu": "seconds, user and system",
             "peak_memory": "bytes",
@@ -222,6 +250,7 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "sources": "list of changes of where packages came from, or of their files",
             "environment": "list of changes of the machine",
             "git": "list of changes of commit, branch, remote, dirty",
+            "reads": "list of changes in what steps read of other runs",
             "steps": "list of changes in the number of tasks",
             "tags": "list of changes",
             "unchanged": "object: how many of each kind did not change",

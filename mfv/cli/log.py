@@ -27,6 +27,13 @@ def command(
         str | None, option("--status", help=f"Only runs that are {', '.join(_STATES)}.")
     ] = None,
     oneline: Annotated[bool, option("--oneline", help="One short line a run.")] = False,
+    lineage: Annotated[
+        str | None,
+        option("--lineage", help="The runs that RUN took something from.", metavar="RUN"),
+    ] = None,
+    descendants: Annotated[
+        bool, option("--descendants", help="With --lineage, also those that took from it.")
+    ] = False,
     json: Annotated[bool, option("--json", help="One JSON object a line.")] = False,
 ) -> int:
     """List runs, newest first.
@@ -35,8 +42,17 @@ def command(
     duration, tags, parameters (and what they were in the run before) and the numbers that its
     last step left. The newest 30 are listed, with --json all.
 
-    Examples: mfv log · mfv log TrainFlow -n 5 · mfv log --tag prod --json
+    With --lineage a tree instead: the runs that RUN was resumed or cloned from, whose results it
+    reused, or whose artifacts its steps read through the client, and those behind them.
+
+    Examples: mfv log · mfv log TrainFlow -n 5 · mfv log --tag prod --json · mfv log --lineage 42
     """
+    if lineage is not None:
+        if flow is not None or tag is not None or status is not None or number is not None:
+            raise UsageError("--lineage follows one run, and takes no filter beside it")
+        return _lineage(lineage, descendants, json)
+    if descendants:
+        raise UsageError("--descendants wants --lineage RUN")
     repo = repository()
     runs = _chosen(repo, flow, tag, status)
     limit = number if number is not None else (0 if json else _SHOWN)
@@ -72,6 +88,36 @@ def _chosen(
         if (flow is None or run.flow == flow) and (tag is None or tag in run.tags)
     )
     return (view for view in views if status is None or view.status == status)
+
+
+def _lineage(run: str, both: bool, json: bool) -> int:
+    """The lineage of one run; damage costs what it touches."""
+    from mfv import trace
+    from mfv.repo.find import find_run
+
+    view = find_run(repository(), run)
+    traced = [trace.ancestors(view), *([trace.descendants(view)] if both else ())]
+    if json:
+        from mfv.render.json import line
+        from mfv.render.lineage import known_json
+
+        for lineage, _ in traced:
+            for known in lineage.runs:
+                print(line(known_json(lineage, known)))
+    else:
+        from mfv.cli.main import settings
+        from mfv.render.lineage import lineage_text
+        from mfv.render.terminal import Paint, coloured, page, width
+
+        paint = Paint(coloured(sys.stdout))
+        texts = [lineage_text(lineage, width=width(), paint=paint) for lineage, _ in traced]
+        page("\n\n".join(texts), pager=settings.pager)
+    damaged = sorted({name for _, names in traced for name in names})
+    from mfv.render.text import escape
+
+    for name in damaged[:5]:
+        print(f"warning: {escape(name)} is damaged (`mfv fsck` says more)", file=sys.stderr)
+    return EXIT_CORRUPT if damaged else EXIT_OK
 
 
 def _print_json(runs: list[RunView]) -> None:

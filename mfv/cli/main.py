@@ -26,6 +26,7 @@ COMMANDS = {
     "show": Entry("show", "Show a run, a step, a task or an artifact.", LOOK),
     "cat": Entry("cat", "Write out an artifact or a file of the code.", LOOK),
     "diff": Entry("diff", "Compare two runs.", LOOK),
+    "graph": Entry("graph", "Draw the steps of a run.", LOOK),
     "logs": Entry("logs", "Print what tasks printed.", LOOK),
     "tag": Entry("tag", "List, add, move or remove tags.", NAME),
     "clone": Entry("clone", "Bring back the code and inputs of a run.", REPRODUCE),

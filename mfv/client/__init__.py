@@ -20,12 +20,14 @@ from mfv.client.errors import (
 from mfv.client.flow import Flow, Metaflow
 from mfv.client.namespaces import default_namespace, get_namespace, namespace
 from mfv.client.place import default_metadata, get_metadata, metadata
+from mfv.client.reading import ArtifactRead
 from mfv.client.run import Run
 from mfv.client.step import Step
 from mfv.client.task import Metadata, Task
 from mfv.client.values import MetaflowData
 
 __all__ = [
+    "ArtifactRead",
     "DataArtifact",
     "Flow",
     "Metadata",

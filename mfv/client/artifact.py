@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from mfv.client.base import RunPart
+from mfv.client.reading import note
 from mfv.client.rundata import local_time
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Task, TaskRef
@@ -31,8 +32,11 @@ class DataArtifact(RunPart):
 
         This is what unpickles, and so runs what the pickle names. Raises CorruptError, or
         LoadError where the value needs something that is not installed here.
+        Inside a step the record of its task then names what it read: see `Task.reads`.
         """
-        return self._run_data.load(self._artifact)
+        value = self._run_data.load(self._artifact)
+        note(self._run_data.origin_id, self._path, self._artifact)
+        return value
 
     @property
     def size(self) -> int:

@@ -98,6 +98,24 @@ class MetaflowObject(ABC):
         """The pathspec of what a resumed run took this from; None where it was made here."""
         return None
 
+    @property
+    def origins(self) -> list[str]:
+        """`origin_pathspec`, that of what it names, and so on: the last was really made there.
+
+        It ends where what is named is not there any more. Empty where this was made here.
+        """
+        found: list[str] = []
+        here: MetaflowObject = self
+        while (origin := here.origin_pathspec) is not None and origin not in found:
+            found.append(origin)
+            before = type(self).__new__(type(self))
+            try:
+                before._attach(self._place, self._split(origin), None, None)
+            except MetaflowNotFound:
+                break
+            here = before
+        return found
+
     def is_in_namespace(self) -> bool:
         """Whether it is in the namespace that is chosen now."""
         return self._is_in(get_namespace())

@@ -9,6 +9,7 @@ from pathlib import Path
 from mfv.client.base import RunPart
 from mfv.client.code import MetaflowCode
 from mfv.client.place import place_at
+from mfv.client.reading import ArtifactRead
 from mfv.client.rundata import local_time
 from mfv.client.step import Step
 from mfv.client.tags import Tag, change_tags
@@ -96,6 +97,14 @@ class Run(RunPart):
     def origin_pathspec(self) -> str | None:
         origin = self._run_data.opening.resumed_from
         return None if origin is None else f"{self._path[0]}/{origin}"
+
+    @property
+    def reads(self) -> list[ArtifactRead]:
+        """The artifacts of other runs that its tasks loaded through the client, each once."""
+        data = self._run_data
+        refs = [data.attempts(step, id)[-1] for step, ids in data.steps().items() for id in ids]
+        found = [ArtifactRead.of(read) for ref in refs for read in data.record(ref).reads]
+        return list(dict.fromkeys(found))
 
     @property
     def trigger(self) -> None:

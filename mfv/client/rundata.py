@@ -98,6 +98,13 @@ class RunData:
             return info_of(self._now().view)
 
     @property
+    def origin_id(self) -> bytes:
+        """The id of the repository where the run was made."""
+        with self.place.lock:
+            manifest = self._now().view.manifest
+            return self.place.repository.format.repository if manifest is None else manifest.origin
+
+    @property
     def created(self) -> int:
         """µs since 1970."""
         return self.state.time or self.opening.created

@@ -11,6 +11,7 @@ from mfv.client.artifact import DataArtifact
 from mfv.client.base import RunPart
 from mfv.client.code import MetaflowCode, environment_info
 from mfv.client.errors import MetaflowNotFound, TaskError
+from mfv.client.reading import ArtifactRead
 from mfv.client.rundata import PARALLEL, RUNTIME, as_number, local_time
 from mfv.client.values import MetaflowData
 from mfv.errors import UsageError
@@ -207,6 +208,15 @@ class Task(RunPart):
     @property
     def origin_pathspec(self) -> str | None:
         return self._run_data.origin(self._record)
+
+    @property
+    def reads(self) -> list[ArtifactRead]:
+        """The artifacts of other runs that it loaded through the client, in order; at most 1000.
+
+        Also those that programs read which it started. What a reader does not load, and what it
+        reads by other ways than the client, is not known.
+        """
+        return [ArtifactRead.of(read) for read in self._record.reads]
 
     @property
     def _ref(self) -> TaskRef:

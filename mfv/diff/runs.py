@@ -41,6 +41,7 @@ class Side(msgspec.Struct, frozen=True):
     git: Git | None
     steps: dict[str, StepFacts]
     tags: tuple[str, ...]
+    reads: dict[str, dict[str, str]] = {}  # `step: flow/step/name`: id in hex to the run's name
     hash_seed: str = ""  # empty where it was not recorded
     variables: dict[str, str] = {}  # those of its environment by which libraries compute otherwise
 
@@ -107,6 +108,7 @@ class RunDiff(msgspec.Struct, frozen=True):
     steps: tuple[TextChange, ...]
     tags: tuple[TextChange, ...]
     same: Same
+    reads: tuple[TextChange, ...] = ()  # by content: the same from another run is no change
 
     def __bool__(self) -> bool:
         return any(
@@ -122,6 +124,7 @@ class RunDiff(msgspec.Struct, frozen=True):
                 self.git,
                 self.status,
                 self.steps,
+                self.reads,
             )
         )
 
@@ -143,6 +146,7 @@ class RunDiff(msgspec.Struct, frozen=True):
             steps=_turned_text(self.steps),
             tags=_turned_text(self.tags),
             same=self.same,
+            reads=_turned_text(self.reads),
         )
 
 
@@ -183,6 +187,7 @@ def diff_runs(before: Side, after: Side, contents: Mapping[bytes, bytes]) -> Run
             files=len(before.tree.files) - sum(change.before is not None for change in files),
             packages=sum(new.get(name) == version for name, version in old.items()),
         ),
+        reads=_reads(before.reads, after.reads),
     )
 
 
@@ -201,6 +206,21 @@ def _texts(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[TextCha
         TextChange(name, before.get(name), after.get(name))
         for name in _names(before, after)
         if before.get(name) != after.get(name)
+    )
+
+
+def _reads(
+    before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]
+) -> tuple[TextChange, ...]:
+    def text(found: Mapping[str, str] | None) -> str | None:
+        if found is None:
+            return None
+        return ", ".join(sorted(f"{run} ({content[:8]})" for content, run in found.items()))
+
+    return tuple(
+        TextChange(name, text(before.get(name)), text(after.get(name)))
+        for name in _names(before, after)
+        if before.get(name, {}).keys() != after.get(name, {}).keys()
     )
 
 

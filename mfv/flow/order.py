@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from mfv.manifest.artifact import Artifact
-from mfv.manifest.records import Failure, Split, TaskRef, TaskStatus
+from mfv.manifest.records import Failure, Read, Split, TaskRef, TaskStatus
 
 # What stands for the attribute iterated over where a step asked for a number of tasks.
 NUM_PARALLEL = "num_parallel"
@@ -85,3 +85,5 @@ class Report(msgspec.Struct, frozen=True):
     failure: Failure | None
     caught: Failure | None = None  # an exception that a decorator dealt with
     delivery: bytes = b""  # the store's own: objects, packs and what they rely on
+    reads: tuple[Read, ...] = ()  # of other runs
+    more_reads: int = 0  # for which there was no room

@@ -136,6 +136,8 @@ class Running:
             next=report.transition.next,
             items=report.transition.total,
             caught=report.caught,
+            reads=report.reads,
+            more_reads=report.more_reads,
         )
         stdout, stderr = self.spools["stdout"].content(), self.spools["stderr"].content()
         return Ending(task, stdout, stderr, report.delivery)

@@ -16,6 +16,7 @@ from mfv.flow.config import VALUE_OPTION
 from mfv.flow.graph import Graph
 from mfv.flow.includefile import IncludeFile
 from mfv.flow.parameters import as_text
+from mfv.ids import PackId
 from mfv.launch.prepare import REDACTED, Prepared, is_secret, open_part
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import GivenFile, GraphNode, Opening
@@ -46,6 +47,7 @@ def make_opening(
         recorded[attribute] = REDACTED if is_whole else open_part(recorded[attribute])
     parameters = {name: store(writer, name, value) for name, value in recorded.items()}
     kept = [_constant(writer, name, value) for name, value in constants.items()]
+    cloned_from, cloned_origin = _cloned_from(shot.root)
     return Opening(
         flow=prepared.flow.__name__,
         created=time.time_ns() // 1000,
@@ -67,7 +69,8 @@ def make_opening(
         options=_options(prepared, secret),
         secret=secret,
         folder=printable(_below(shot.root, who.cwd)),
-        cloned_from=_cloned_from(shot.root),
+        cloned_from=cloned_from,
+        cloned_origin=cloned_origin,
         given=tuple(_given_files(writer, prepared, parameters, secret)),
         resumed_from=None if prepared.resumed is None else prepared.resumed.number,
         system_tags=tuple(map(printable, prepared.beginning.tags)),
@@ -156,11 +159,15 @@ def _node(graph: Graph, name: str) -> GraphNode:
     return GraphNode(name, node.kind.value, node.next, node.is_join, node.line, printable(node.doc))
 
 
-def _cloned_from(root: str) -> str | None:
-    """The run whose clone the code in `root` is, as the clone's marker says."""
+def _cloned_from(root: str) -> tuple[str | None, bytes | None]:
+    """The run whose clone the code in `root` is, and its repository, as the clone's marker says."""
     try:
         marker = json.loads(Path(root, snapshot.CLONE_MARKER).read_text())
     except (OSError, ValueError):
-        return None
+        return None, None
     name = marker.get("run") if isinstance(marker, dict) else None
-    return printable(name)[:300] if isinstance(name, str) else None
+    if not isinstance(name, str):
+        return None, None
+    origin = marker.get("origin")
+    known = PackId.parse(origin) if isinstance(origin, str) else None
+    return printable(name)[:300], None if known is None else bytes(known)

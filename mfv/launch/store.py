@@ -36,6 +36,11 @@ class Store:
         self._ancestry = Ancestry(repository, flow, order.run, order.step, order.splits)
         self._avoid: set[PackId] = set()
 
+    @property
+    def origin(self) -> bytes:
+        """The id of the repository."""
+        return self._repository.format.repository
+
     def task(self, ref: TaskRef) -> Task:
         return self._repository.task(ref)
 

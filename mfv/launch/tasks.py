@@ -18,7 +18,8 @@ from mfv.flow.task import Attempt, FlowRun
 from mfv.flow.workers import flush, receive, send
 from mfv.launch.store import Store
 from mfv.manifest.encoding import warm
-from mfv.manifest.records import Task
+from mfv.manifest.records import RunName, Task
+from mfv.repo.reads import VARIABLE, Notebook, begin
 
 
 def warm_up() -> None:
@@ -37,14 +38,17 @@ def run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> i
     os.environ["MFV_DIR"] = os.fspath(folder)
     name = run.flow.__name__
     _choose_namespace(run.facts)
-    attempt = Attempt(run, order, Store(folder, name, order), _handles(folder, name, order))
+    store = Store(folder, name, order)
+    notebook = _open_notebook(run.facts, order)
+    attempt = Attempt(run, order, store, _handles(folder, name, order))
     succeeded = attempt.run()
     # The step is over. A Ctrl-C that comes now must not cost what it made, nor its time limit.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     send(line, b"")
     avoid: frozenset[bytes] = frozenset()
     while True:
-        report = attempt.report(avoid)
+        reads, more = notebook.take(RunName(store.origin, name, order.run))
+        report = msgspec.structs.replace(attempt.report(avoid), reads=reads, more_reads=more)
         for _, reason in report.dropped if not avoid else ():
             with contextlib.suppress(Exception):  # the step may have closed it
                 print(f"not stored: {reason}", file=sys.stderr)
@@ -56,6 +60,16 @@ def run_task(run: FlowRun, folder: Path, order: Order, line: socket.socket) -> i
         if answer == b"":
             return 0 if succeeded else 1
         avoid = frozenset(msgspec.msgpack.decode(answer, type=list[bytes]))
+
+
+def _open_notebook(facts: Mapping[str, object], order: Order) -> Notebook:
+    """Has the client note what the task reads, also in processes that it starts."""
+    folder = facts.get("tempdir")
+    path = None if folder is None else os.path.join(str(folder), f".reads-{order.ticket}")
+    os.environ.pop(VARIABLE, None)  # of a task that started this run
+    if path is not None:
+        os.environ[VARIABLE] = path
+    return begin(path)
 
 
 def _choose_namespace(facts: Mapping[str, object]) -> None:

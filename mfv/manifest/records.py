@@ -9,6 +9,7 @@ import msgspec
 from mfv.manifest.artifact import Artifact, Hash
 
 PackName = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+Origin = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]  # id of a repository
 TaskStatus = Literal["ok", "failed"]
 RunStatus = Literal["ok", "failed", "interrupted", "crashed"]
 
@@ -163,6 +164,7 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     given: tuple[GivenFile, ...] = ()  # those of options whose value is kept out are not there
     system_tags: tuple[str, ...] = ()  # from the flow's decorators: nobody can change them
     flags: tuple[tuple[str, ...], ...] = ()  # other options that it was given: `--with`, `retry`
+    cloned_origin: Origin | None = None  # repository of `cloned_from`; None: not known
     hash_seed: str = ""  # PYTHONHASHSEED as it was in force: `random`, or a number
 
 
@@ -196,6 +198,22 @@ class Failure(msgspec.Struct, frozen=True):
     traceback: str
 
 
+class Read(msgspec.Struct, frozen=True, array_like=True):
+    """An artifact of another run that a task loaded through the client."""
+
+    origin: Origin  # of the run
+    flow: str
+    run: int
+    step: str
+    task: int
+    name: str
+    artifact: Hash  # its id, as it was read
+
+    @property
+    def pathspec(self) -> str:
+        return f"{self.flow}/{self.run}/{self.step}/{self.task}/{self.name}"
+
+
 class Task(msgspec.Struct, frozen=True, omit_defaults=True):
     """One attempt of one task, finished."""
 
@@ -224,6 +242,8 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
     items: int = 0  # how many tasks its foreach, or its num_parallel, led to
     origin: tuple[int, int] | None = None  # run and id of the task that this one is a clone of
     caught: Failure | None = None  # the exception of a step that went on all the same
+    reads: tuple[Read, ...] = ()  # in the order in which they were first read
+    more_reads: int = 0  # how many other artifacts it read beyond those that `reads` has room for
 
     @property
     def pathspec(self) -> str:
@@ -243,12 +263,20 @@ class TaskRef(msgspec.Struct, frozen=True, array_like=True):
     pack: PackName  # where the record was written; advice, a repack may have moved it
 
 
+class RunName(msgspec.Struct, frozen=True, array_like=True):
+    """The full name of a run: it means the same in every repository."""
+
+    origin: Origin
+    flow: str
+    number: int
+
+
 class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     """A sealed run. Its id is the run's true name."""
 
     flow: str
     number: int
-    origin: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]  # repository id
+    origin: Origin
     opening: Hash
     status: RunStatus
     started: int
@@ -257,3 +285,5 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     results: tuple[Artifact, ...]  # the scalars of the end task
     failure: Failure | None = None
     failed_step: str | None = None
+    # The runs that its tasks read from, or are clones of; None: not noted, the tasks know.
+    sources: tuple[RunName, ...] | None = None

@@ -30,6 +30,7 @@ def diff_text(diff: RunDiff, *, width: int, paint: Paint, stat: bool = False) ->
     blocks.append(_values("metrics", diff.metrics, width, paint))
     blocks.append(_code(diff.files, paint, stat))
     blocks.append(_values("artifacts", diff.artifacts, width, paint))
+    blocks.append(_texts("read from other runs", diff.reads, width, paint))
     blocks.append(_texts("steps (tasks)", diff.steps, width, paint))
     blocks.append(_texts("packages", diff.packages, width, paint))
     blocks.append(_texts("package sources", diff.sources, width, paint))
@@ -55,6 +56,7 @@ def diff_json(diff: RunDiff) -> dict[str, Any]:
         "sources": [_text_json(change) for change in diff.sources],
         "environment": [_text_json(change) for change in diff.environment],
         "git": [_text_json(change) for change in diff.git],
+        "reads": [_text_json(change) for change in diff.reads],
         "steps": [_text_json(change) for change in diff.steps],
         "tags": [_text_json(change) for change in diff.tags],
         "unchanged": {
@@ -87,6 +89,8 @@ def _verdict(diff: RunDiff, width: int) -> list[str]:
         (different if texts else same).append(name)
     if diff.steps:
         different.append("tasks of steps")
+    if diff.reads:
+        different.append("reads of other runs")
     return [
         *wrap(", ".join(same) or "nothing", "  same:      ", width),
         *wrap(", ".join(different) or "nothing", "  different: ", width),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mfv.manifest.artifact import PICKLE, SCALAR, Artifact
-from mfv.manifest.records import Environment, Failure, Opening, Source, Task, TaskRef
+from mfv.manifest.records import Environment, Failure, Opening, Read, Source, Task, TaskRef
 from mfv.render.runs import parameter_text, run_json, status_text, values_json
 from mfv.render.shown import ShownRun
 from mfv.render.terminal import Paint
@@ -31,6 +31,7 @@ def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> s
         ("environment", _environment_text(run.environment)),
         ("cloned from", escape(opening.cloned_from or "")),
         ("goes on from", escape(_origin(opening) or "")),
+        ("took from", ", ".join(_sources(run))),
     ]
     title = paint(f"run {escape(run.name)}", "bold")
     blocks = [[f"{title}  {run.run_id or '(open)'}", *_facts(facts, width)]]
@@ -96,6 +97,7 @@ def task_text(task: Task, inputs: Sequence[Artifact], *, width: int, paint: Pain
     blocks.append(_artifacts("artifacts", own, width, paint))
     blocks.append(_artifacts("handed on unchanged", passed, width, paint))
     blocks.append(_artifacts("parameters and constants", inputs, width, paint))
+    blocks.append(_reads(task, width, paint))
     if task.dropped:
         lines = [f"  {escape(why)}" for _, why in task.dropped]
         blocks.append([paint("not stored", "bold", "yellow"), *lines])
@@ -232,6 +234,8 @@ def task_json(task: Task, inputs: Sequence[Artifact]) -> dict[str, Any]:
         "ended": task.ended,
         "parents": list(task.parents),
         "origin": None if task.origin is None else list(task.origin),
+        "reads": [read_json(read) for read in task.reads],
+        "more_reads": task.more_reads,
         "foreach": [
             {
                 "step": s.step,
@@ -255,10 +259,30 @@ def task_json(task: Task, inputs: Sequence[Artifact]) -> dict[str, Any]:
     }
 
 
+def read_json(read: Read) -> dict[str, Any]:
+    """One artifact that a task read, for `--json`."""
+    return {
+        "artifact": read.pathspec,
+        "id": read.artifact.hex(),
+        "repository": read.origin.hex(),
+    }
+
+
 def _origin(opening: Opening) -> str | None:
     """The run that this one goes on from."""
     number = opening.resumed_from
     return None if number is None else f"{opening.flow}/{number}"
+
+
+def _sources(run: ShownRun) -> list[str]:
+    """The runs that its tasks read from, or took results of, beside that which it goes on from."""
+    manifest, before = run.manifest, run.opening.resumed_from
+    found = () if manifest is None else manifest.sources or ()
+    return [
+        escape(f"{source.flow}/{source.number}")
+        for source in found
+        if (source.flow, source.number) != (run.flow, before)
+    ]
 
 
 def file_name(path: bytes) -> str:
@@ -292,6 +316,17 @@ def _artifacts(title: str, artifacts: Iterable[Artifact], width: int, paint: Pai
         return []
     lines = table(rows, width=width - 2, right=frozenset({2}), shrink=3)
     return [paint(title, "bold"), *(f"  {line}" for line in lines)]
+
+
+def _reads(task: Task, width: int, paint: Paint) -> list[str]:
+    """The artifacts of other runs that the task loaded."""
+    if not task.reads:
+        return []
+    rows = [(escape(read.pathspec), read.artifact.hex()[:8]) for read in task.reads]
+    lines = [f"  {line}" for line in table(rows, width=width - 2, shrink=0)]
+    if task.more_reads:
+        lines.append(f"  and {task.more_reads} more, which were not noted")
+    return [paint("read from other runs", "bold"), *lines]
 
 
 def _steps(run: ShownRun, width: int, paint: Paint) -> list[str]:

@@ -11,7 +11,7 @@ import msgspec
 from mfv.errors import ConflictError
 from mfv.ids import Buffer, OpeningId, PackId, RunId, TaskId
 from mfv.manifest.artifact import Artifact
-from mfv.manifest.records import Failure, Log, Opening, Run, RunStatus, Task, TaskRef
+from mfv.manifest.records import Failure, Log, Opening, Run, RunName, RunStatus, Task, TaskRef
 from mfv.odb.pack import Receipt
 from mfv.odb.source import ReadAt
 from mfv.odb.writer import Parcel, Writer
@@ -19,6 +19,7 @@ from mfv.repo.entries import OpenRun, PackMade, SealRun, Tasks
 from mfv.repo.names import OPEN, State
 from mfv.repo.publish import Build, add_record, publish
 from mfv.repo.reachable import blobs_of_task
+from mfv.repo.reads import sources_of
 from mfv.repo.repository import CRASHED, Repository
 from mfv.storage.local import LocalBackend, hold
 
@@ -73,6 +74,7 @@ class RunRecorder:
         self._lease = lease
         self.opening: Opening
         self.refs: dict[int, TaskRef] = {}  # by task id, newest attempt
+        self._sources: set[RunName] = set()
 
         def fill(writer: Writer) -> Build:
             self.opening = make(writer)
@@ -120,6 +122,7 @@ class RunRecorder:
 
         _publish(self._repository, fill, finished)
         self.refs.update((ref.id, ref) for ref in refs)
+        self._sources |= self._sources_of(finished)
         return refs
 
     def seal(
@@ -139,6 +142,7 @@ class RunRecorder:
         run = self._repository.log.state.find(self.flow, self.number)
         assert run is not None
         before = tuple(run.tasks)
+        sources = self._sources | self._sources_of(finished)
         refs: list[TaskRef] = []
 
         def manifest(writer: Writer) -> Run:
@@ -155,12 +159,16 @@ class RunRecorder:
                 results=results,
                 failure=failure,
                 failed_step=failed_step,
+                sources=tuple(sorted(sources, key=lambda run: (run.flow, run.number, run.origin))),
             )
 
         run_id = _seal(self._repository, manifest, finished)
         self.refs.update((ref.id, ref) for ref in refs)
         self.close()
         return run_id
+
+    def _sources_of(self, finished: Sequence[Finished]) -> set[RunName]:
+        return sources_of((one.task for one in finished), self._repository.format.repository)
 
     def close(self) -> None:
         """Gives the lease back; a run that is still open shows as crashed from then on."""

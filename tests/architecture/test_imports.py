@@ -17,7 +17,7 @@ from mfv.repo.repository import Repository
 ROOT = Path(mfv.__file__).parent
 
 BELOW_REPO = {"errors", "ids", "storage", "serde", "manifest", "capture", "odb"}
-VALUES = {"errors", "manifest", "diff"}
+VALUES = {"errors", "manifest", "diff", "lineage"}
 
 # Low to high. A room is a folder of mfv/ or a module that stands there alone.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -31,12 +31,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "odb": {"errors", "ids", "storage"},
     "project": {"capture"},
     "diff": {"errors", "ids", "manifest"},
+    "lineage": {"errors", "ids", "manifest"},
     "repo": BELOW_REPO,
     "maintain": {"repo", *BELOW_REPO},
     "flow": {"errors", "ids", "manifest"},
     "client": {"repo", "errors", "ids", "manifest", "capture"},
     "runner": {"client", "errors"},
     "compare": {"repo", "diff", *BELOW_REPO},
+    "trace": {"repo", "lineage", *BELOW_REPO},
     "checkout": {"repo", "_version", *BELOW_REPO},
     "verify": {"checkout", "diff", "repo", *BELOW_REPO},
     "resume": {"flow", "repo", *BELOW_REPO},
@@ -49,9 +51,11 @@ MAY_IMPORT: dict[str, set[str]] = {
             "repo",
             "maintain",
             "diff",
+            "lineage",
             "flow",
             "client",
             "compare",
+            "trace",
             "checkout",
             "verify",
             "resume",

@@ -12,7 +12,7 @@ from reference import documented
 from mfv.repo.repository import Repository
 
 (INIT_KEYS,) = documented("init")
-(RUN_KEYS,) = documented("log")
+RUN_KEYS = documented("log")[0]
 SHOW_KEYS, TASK_KEYS, ARTIFACT_KEYS, FILE_KEYS, MACHINE_KEYS, INFO_KEYS = documented("show")
 (DIFF_KEYS,) = documented("diff")
 (LINE_KEYS,) = documented("logs")

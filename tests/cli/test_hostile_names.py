@@ -40,6 +40,8 @@ LOOKS = [
     ["show", f"@/{STEP}/1/{ARTIFACT}2"],
     ["diff", "@{-1}", "@"],
     ["diff", "@{-1}", "@", "--stat"],
+    ["graph", "@"],
+    ["log", "--lineage", "@", "--descendants"],
     ["tag"],
     ["fsck"],
     ["fsck", "--data"],
@@ -70,6 +72,13 @@ def test_what_is_shown_is_escaped(hostile: Path, words: list[str]) -> None:
     ended = mfv_command(hostile, *words)
     assert ended.status == 0, ended
     assert dangerous(ended.out + ended.err) == set()
+
+
+@pytest.mark.parametrize("format", ["dot", "svg"])
+def test_pictures_are_escaped_too(hostile: Path, format: str) -> None:
+    ended = mfv_command(hostile, "graph", "@", "--format", format)
+    assert ended.status == 0
+    assert dangerous(ended.out) == set()
 
 
 @pytest.mark.parametrize("words", WRONG, ids=[" ".join(w)[:30].encode().hex() for w in WRONG])

@@ -22,6 +22,9 @@ LOOKS = [
     "show TrainFlow/2/pick/model",
     "show BreakFlow/1/middle",
     "diff TrainFlow/1 TrainFlow/2",
+    "graph TrainFlow/2",
+    "graph BreakFlow/1",
+    "log --lineage TrainFlow/2 --descendants",
     "diff TrainFlow/1 BreakFlow/1 --stat",
     "tag",
 ]
