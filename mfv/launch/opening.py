@@ -85,6 +85,7 @@ def make_opening(
         given=tuple(_given_files(writer, prepared, parameters, secret)),
         resumed_from=None if prepared.resumed is None else prepared.resumed.number,
         system_tags=tuple(map(printable, prepared.beginning.tags)),
+        flags=tuple(tuple(map(printable, process.redact(words))) for words in prepared.flags),
         hash_seed=who.hash_seed,
         module_path=tuple(map(printable, shot.search)),
     )
