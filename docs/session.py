@@ -27,6 +27,7 @@ SESSION = [
     "mfv clone production again",
     "cd again && python flow.py run --seed 7 --test_fraction 0.25 --strength 1.0 | tail -1",
     "mfv diff production @",
+    "mfv verify production",
     "mfv cat production/figure > confusion.png",
 ]
 

@@ -27,7 +27,7 @@ PAGE = Path(__file__).with_name("cli.md")
 EXIT_CODES = {
     errors.EXIT_OK: "done",
     errors.EXIT_FAILED: "failed (a run whose task failed, a disk that is full), or the runs "
-    "differ where `--exit-code` asked",
+    "differ where `--exit-code` or `verify` asked",
     errors.EXIT_USAGE: "the command line makes no sense as typed; nothing was done",
     errors.EXIT_NOT_FOUND: "a run, tag, step, artifact, file or repository does not exist",
     errors.EXIT_CONFLICT: "something is in the way, or a name means several things",
@@ -50,6 +50,8 @@ REVISIONS = {
 
 VARIABLES = {
     "`MFV_DIR`": "the repository folder, instead of the nearest `.mfv` upwards",
+    "`MFV_READ_DIR`": "the repository that the client reads within steps, instead of the one that "
+    "they are recorded in",
     "`MFV_USER`": "who is recorded as the one who ran it, instead of the login name",
     "`MFV_PAGER`, `PAGER`": "what long output is shown with on a terminal; `cat` for nothing",
     "`NO_COLOR`, `FORCE_COLOR`": "colours never, or also into a pipe",
@@ -278,6 +280,34 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "links_left_out": "list: symbolic links that lead out of the folder",
             "secrets": "list: parameters to be given anew",
             "environment": "list: how this environment differs from the run's",
+            "made": "null without `--env`; else `folder`, `tool` (`uv` or `pip`), `installed`: how "
+            "many packages, `missing`: list of `package` and `why`, `notes`: list of what else is "
+            "not as it was",
+            "data": "null without `--data`; else `folder`, `files`: how many, `bytes`, "
+            "`unpickled`: list of artifacts that were loaded for it, `failed`: list of those that "
+            "could not be written, with the reason",
+            "verified": "null without `--run`; else what `verify` gives",
+        }
+    },
+    "verify": {
+        "One object.": {
+            "run": "its name",
+            "again": "the run that repeated it; null where none was kept",
+            "verdict": "`same`: every byte; `same value`: some in other bytes, or as near as the "
+            "tolerance allows; `different`",
+            "first_different": "the first step that is not deterministic, or null",
+            "ending": "how the repetition ended otherwise than the run, or null",
+            "seconds_before": "how long the run took",
+            "seconds": "how long the repetition took",
+            "environment": "list: how the environment differs from the run's",
+            "made": "the environment that was made for it, or null",
+            "steps": "list of `step`, `verdict`, `deterministic` (false where it differs though "
+            "all that it was given does not), `same`: how many artifacts have the same bytes, and "
+            "`tasks`: list of `task` (`train`, `train[2]`), `before` and `after` (ids, null on the "
+            "side where it is not), `verdict`, `given_the_same`, `same`, `what` (how it ended "
+            "otherwise, or null) and `artifacts`: list of those that are not the same bytes, with "
+            "`name`, `type`, `verdict` (`same value`, `different`, `bytes differ`, `missing`, "
+            "`new`), `max_difference` between numbers, or null, and `what`, or null",
         }
     },
     "env": {"One object, as from `mfv show --env`.": _MACHINE},

@@ -31,6 +31,7 @@ COMMANDS = {
     "logs": Entry("logs", "Print what tasks printed.", LOOK),
     "tag": Entry("tag", "List, add, move or remove tags.", NAME),
     "clone": Entry("clone", "Bring back the code and inputs of a run.", REPRODUCE),
+    "verify": Entry("verify", "Run a run again and prove that it gives the same.", REPRODUCE),
     "env": Entry("env", "Write out the environment of a run.", REPRODUCE),
     "gc": Entry("gc", "Delete what no run needs.", KEEP),
     "fsck": Entry("fsck", "Check the repository.", KEEP),

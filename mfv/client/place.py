@@ -77,7 +77,7 @@ def get_metadata() -> str:
 
 
 def default_metadata() -> str:
-    """Undoes `metadata`: MFV_DIR if it is set, else the nearest `.mfv` upwards."""
+    """Undoes `metadata`: MFV_READ_DIR or MFV_DIR if set, else the nearest `.mfv` upwards."""
     global _chosen
     _chosen = None
     return get_metadata()
@@ -106,7 +106,8 @@ def place_at(folder: Path) -> Place:
 
 
 def _folder() -> Path:
-    named = os.environ.get("MFV_DIR")
+    # A run that is verified is recorded apart from the runs that its steps may read.
+    named = os.environ.get("MFV_READ_DIR") or os.environ.get("MFV_DIR")
     found = named or find(os.getcwd())
     folder = _chosen or (Path(found).absolute() if found else None)
     if folder is None:

@@ -86,6 +86,7 @@ def make_opening(
         resumed_from=None if prepared.resumed is None else prepared.resumed.number,
         trusted=prepared.resumed is not None and prepared.resumed.trust,
         system_tags=tuple(map(printable, prepared.beginning.tags)),
+        flags=tuple(tuple(map(printable, process.redact(words))) for words in prepared.flags),
         hash_seed=who.hash_seed,
         module_path=tuple(map(printable, shot.search)),
     )

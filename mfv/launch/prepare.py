@@ -43,6 +43,7 @@ class Prepared(NamedTuple):
     configs: Mapping[str, ReadConfig] = {}  # by name
     beginning: Beginning = Beginning()  # what the flow's decorators add
     resumed: Resumed | None = None  # the run that this one goes on from
+    flags: tuple[tuple[str, ...], ...] = ()  # the words of each option that is no parameter
     reuse: bool = False  # whether results of any earlier run are taken, if made of the same
 
     def seen(self) -> dict[str, object]:

@@ -70,6 +70,8 @@ def run(
         more = {"tempdir": tempdir, **(facts or {})}
         folder = folder.absolute()
         way = process or read_config(LocalBackend(folder)).process
+        if way != "fork":
+            prepared = prepared._replace(flags=(*prepared.flags, ("--process", way)))
         return _run(prepared, folder, output, interrupts, opened, tags, limits, more, way)
 
 

@@ -168,6 +168,7 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     resumed_from: int | None = None  # number of the run of this flow that it goes on from
     given: tuple[GivenFile, ...] = ()  # those of options whose value is kept out are not there
     system_tags: tuple[str, ...] = ()  # from the flow's decorators: nobody can change them
+    flags: tuple[tuple[str, ...], ...] = ()  # other options that it was given: `--with`, `retry`
     cloned_origin: Origin | None = None  # repository of `cloned_from`; None: not known
     hash_seed: str = ""  # PYTHONHASHSEED as it was in force: `random`, or a number
     # Folders of the tree that modules were imported from, in order, beside the script's own.

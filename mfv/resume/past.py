@@ -120,7 +120,7 @@ class Past:
         return self._present.codes[key]
 
     def _code(self, step: str) -> str | None:
-        if _with(self.view.opening.argv) != _with(self._present.opening.argv):
+        if _with(self.view.opening) != _with(self._present.opening):
             return f"the decorators given with {_WITH} changed"
         if self._same_code and not self._looked_elsewhere:
             return None
@@ -199,15 +199,10 @@ def code_of(
     )
 
 
-def _with(argv: tuple[str, ...]) -> list[str]:
-    """The decorators of a command line that can change what a step does."""
-    found: list[str] = []
-    for place, word in enumerate(argv):
-        if word == _WITH:
-            found += argv[place + 1 : place + 2]
-        elif word.startswith(f"{_WITH}="):
-            found.append(word.removeprefix(f"{_WITH}="))
-    return sorted(word for word in found if word.partition(":")[0] not in INERT)
+def _with(opening: Opening) -> list[str]:
+    """The decorators given on the command line that can change what a step does."""
+    given = [words[1] for words in opening.flags if words[0] == _WITH and len(words) > 1]
+    return sorted(word for word in given if word.partition(":")[0] not in INERT)
 
 
 def _names(data: bytes, carrier: Carrier) -> bool:

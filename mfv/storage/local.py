@@ -11,6 +11,7 @@ import errno
 import fcntl
 import mmap
 import os
+import shutil
 import stat as stat_module
 from collections.abc import Iterable, Iterator
 
@@ -176,7 +177,8 @@ class LocalBackend:
         folder = os.path.join(self.root, TMP)
         with contextlib.suppress(FileNotFoundError):
             for name in sorted(os.listdir(folder)):
-                if _unlink_if_abandoned(os.path.join(folder, name)):
+                path = os.path.join(folder, name)
+                if _unlink_if_abandoned(path) or _remove_if_abandoned(path):
                     removed.append(name)
         return tuple(removed)
 
@@ -277,6 +279,35 @@ def hold(path: str) -> int:
         raise storage_error(error, "write", path) from error
 
 
+def make_held_folder(parent: str, prefix: str) -> tuple[str, int]:
+    """A new folder below `parent`, and an fd that holds its lock until every copy is closed.
+
+    Once nobody holds it, `clear_held_folders` removes it with all that is in it.
+    """
+    try:
+        os.makedirs(parent, mode=0o700, exist_ok=True)
+        while True:
+            path = os.path.join(parent, prefix + os.urandom(6).hex())
+            os.mkdir(path, 0o700)
+            fd = os.open(path, _READ)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.fstat(fd).st_nlink and os.path.isdir(path):
+                return path, fd
+            os.close(fd)  # a cleaner got between making and locking
+    except OSError as error:
+        raise storage_error(error, "write", parent) from error
+
+
+def clear_held_folders(parent: str, prefix: str) -> tuple[str, ...]:
+    """Removes the folders of `make_held_folder` that nobody holds any more; their names."""
+    removed = []
+    with contextlib.suppress(OSError):
+        for name in sorted(os.listdir(parent)):
+            if name.startswith(prefix) and _remove_if_abandoned(os.path.join(parent, name)):
+                removed.append(name)
+    return tuple(removed)
+
+
 def is_abandoned(path: str) -> bool:
     """True if no living process holds the lock of `path` (also where it does not exist)."""
     try:
@@ -316,6 +347,24 @@ def _unlink_if_abandoned(path: str) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.unlink(path)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def _remove_if_abandoned(path: str) -> bool:
+    """Removes the folder at `path` while holding its lock; one of somebody else's stays."""
+    try:
+        fd = os.open(path, _READ | os.O_DIRECTORY)
+    except OSError:
+        return False
+    try:
+        if os.fstat(fd).st_uid != os.getuid():
+            return False
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path)
     except OSError:
         return False
     finally:

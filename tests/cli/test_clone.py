@@ -204,6 +204,7 @@ def test_modules_from_outside_the_folder_and_from_within_are_found_again(tmp_pat
     assert done.status == 0, done
     facts = mfv_command(project, "clone", "ModulesFlow/1", "out", "--json").json
     assert facts["commands"][1].startswith("PYTHONPATH=src:.mfv-modules python ")
+    assert mfv_command(project, "verify", "ModulesFlow/1").status == 0
     # What is edited afterwards, or gone, is of no account to the clone.
     (project / "src" / "inner.py").write_text("NUMBER = 'changed'\n")
     (lib / "single.py").unlink()
@@ -216,3 +217,85 @@ def test_modules_from_outside_the_folder_and_from_within_are_found_again(tmp_pat
         mfv_command(project, "show", f"ModulesFlow/{n}", "--json").json for n in (1, 2)
     )
     assert first["code"] == second["code"]
+
+
+def test_a_clone_with_run_reproduces_and_reports(copy: Path) -> None:
+    done = mfv_command(copy, "clone", "TrainFlow/1", "out", "--run")
+    assert done.status == 0, done
+    assert "run TrainFlow/3 started" in done.out
+    assert "TrainFlow/1 is reproduced: " in done.out
+    assert mfv_command(copy, "show", "@", "--json").json["cloned_from"] == "TrainFlow/1"
+    facts = mfv_command(copy, "clone", "BreakFlow/1", "broken", "--run", "--json")
+    assert facts.status == 0, facts
+    found = facts.json["verified"]
+    assert (found["verdict"], found["again"]) == ("same", "BreakFlow/2")
+
+
+def test_a_clone_that_gives_something_else_says_so(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(SLOW.replace("time.sleep(600)", "self.kept = time.time()"))
+    assert python(tmp_path, "flow.py", "run").status == 0
+    done = mfv_command(tmp_path, "clone", "1", "out", "--run")
+    assert done.status == 1
+    assert "SlowFlow/1 is not reproduced: step wait is not deterministic" in done.out
+
+
+def test_a_clone_with_data_has_the_artifacts_as_files(copy: Path) -> None:
+    done = mfv_command(copy, "clone", "TrainFlow/1", "out", "--data")
+    assert done.status == 0
+    place = copy / "out" / ".mfv-clone" / "data"
+    assert f"artifacts to {place.relative_to(copy)}" in done.out
+    written = {os.fspath(path.relative_to(place)) for path in place.rglob("*.*")}
+    assert {
+        *("artifacts.json", "start/1/candidates.json", "train/2/score.json"),
+        *("pick/5/model.json", "end/6/picture.png", "end/6/label.json"),
+    } <= written
+    facts = mfv_command(copy, "clone", "TrainFlow/1", "other", "--data", "--json").json
+    assert facts["data"]["files"] == len(written) - 1
+    assert (facts["data"]["unpickled"], facts["data"]["failed"]) == ([], [])
+
+
+def test_data_and_environment_of_a_clone_are_no_part_of_its_snapshot(copy: Path) -> None:
+    facts = mfv_command(copy, "clone", "TrainFlow/1", "out", "--data", "--json").json
+    venv = copy / "out" / ".venv"
+    venv.mkdir()
+    (venv / "pyvenv.cfg").touch()
+    assert run_again(copy, facts["commands"]).status == 0
+    code = mfv_command(copy, "show", "TrainFlow/1", "--json").json["code"]
+    assert mfv_command(copy, "show", "TrainFlow/3", "--json").json["code"] == code
+
+
+def test_a_flow_written_for_metaflow_is_run_again_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "theirs.py").write_text(SECRET.replace("from mfv", "from metaflow"))
+    words = ["-m", "mfv", "run", "--compat", "theirs.py", "--lr", "0.1"]
+    done = python(tmp_path, *words, env={"MFV_RUN_API_TOKEN": "x"})
+    assert done.status == 0, done
+    facts = mfv_command(tmp_path, "clone", "1", "out", "--json").json
+    assert facts["commands"][1] == "mfv run --compat theirs.py --lr 0.1 --api_token=..."
+    assert mfv_command(tmp_path, "verify", "1", env={"MFV_RUN_API_TOKEN": "x"}).status == 0
+
+
+FAKE_UV = """#!/bin/sh
+test "$1" = venv || { echo "error: the index is down" >&2; exit 1; }
+for folder; do :; done
+exec PYTHON -m venv --without-pip "$folder"
+"""
+
+
+def test_a_clone_is_made_though_its_environment_cannot_be(copy: Path, tmp_path: Path) -> None:
+    uv = tmp_path / "programs" / "uv"
+    uv.parent.mkdir()
+    uv.write_text(FAKE_UV.replace("PYTHON", shlex.quote(sys.executable)))
+    uv.chmod(0o755)
+    path = {"PATH": f"{uv.parent}:{os.environ['PATH']}"}
+    done = mfv_command(copy, "clone", "TrainFlow/1", "out", "--env", env=path)
+    assert done.status == 1
+    assert "made out/.venv by uv: 0 packages" in done.out
+    assert "packages that could not be had:" in done.out
+    assert "not tried, after 16 failures: error: the index is down" in done.out
+    assert (copy / "out" / "train.py").exists()
+    assert "  .venv/bin/python train.py run" in done.out
+    refused = mfv_command(copy, "verify", "TrainFlow/1", "--env", env=path)
+    assert refused.status == 1
+    assert "of the packages of TrainFlow/1 cannot be had:" in refused.err
+    assert "hint: without --env it runs with the packages that are here" in refused.err
+    assert not [name for name in os.listdir(copy / ".mfv" / "tmp") if name.startswith("verify")]

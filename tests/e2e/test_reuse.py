@@ -405,3 +405,11 @@ def test_modules_of_one_name_in_several_places_are_not_mistaken_for_each_other(
     place.variables["PYTHONPATH"] = str(place.folder / "b")
     resume(place)
     assert place.values("end", run=2) == {"made": "b"}
+
+
+def test_decorators_of_the_command_line_count_unless_they_change_nothing(done: Place) -> None:
+    resume(done, "--with", "retry:times=2")
+    assert ran(done, 2) == set()
+    said = resume(done, "--with", 'environment:vars={"A": "1"}')
+    assert len(ran(done, 3)) == 8
+    assert "the decorators given with --with changed" in said

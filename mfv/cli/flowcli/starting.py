@@ -1,8 +1,9 @@
 """What `run` and `resume` have in common: their options, and a run from its start to its end."""
 
 import os
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple, cast, get_args
 
@@ -12,7 +13,7 @@ from mfv.cli.flowcli.call import Call
 from mfv.cli.place import chosen_folder, display
 from mfv.cli.progress import Progress
 from mfv.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError
-from mfv.flow.seams import Limits
+from mfv.flow.seams import MAX_SPLITS, Limits
 from mfv.repo.config import Process
 from mfv.repo.tags import check_tag
 
@@ -49,6 +50,13 @@ class Options(NamedTuple):
     runner_file: Path | None
     facts: dict[str, object]
     process: Process | None
+
+    def flags(self) -> Iterator[tuple[str, ...]]:
+        """The words of those that a run needs again to do the same."""
+        if self.limits.max_num_splits not in (None, MAX_SPLITS):
+            yield "--max-num-splits", str(self.limits.max_num_splits)
+        if "namespace" in self.facts:
+            yield "--namespace", str(self.facts["namespace"] or "")
 
 
 def read_options(
@@ -88,7 +96,10 @@ def folder_of(script: Path) -> Path:
 def start(call: Call, options: Options, prepare: Callable[[], launch.Prepared]) -> int:
     """Runs what `prepare` gives, from the first line to the last; returns the exit status."""
     begun = time.monotonic()
-    prepared = prepare()
+    flags = [*call.typed.words(), *options.flags()]
+    if "mfv.compat.metaflow" in sys.modules:
+        flags.append(("--compat",))
+    prepared = prepare()._replace(flags=tuple(flags))
     folder = folder_of(prepared.script)
     progress = Progress(quiet=call.quiet)
 

@@ -32,6 +32,16 @@ class Typed(NamedTuple):
     specs: Sequence[str] = ()  # of --with, in order
     options: Mapping[str, Any] = {}  # of flow decorators, by name
 
+    def words(self) -> Iterator[tuple[str, ...]]:
+        """The words of each, as one would type them."""
+        for spec in self.specs:
+            yield "--with", spec
+        for name, value in self.options.items():
+            if value is True:
+                yield (f"--{name}",)
+            elif value:
+                yield f"--{name}", str(value)
+
 
 NOTHING_TYPED = Typed()
 

@@ -387,3 +387,51 @@ def test_an_open_run_can_be_cloned_too(repository: Repository, place: Path) -> N
     assert (place / "out" / "flow.py").read_bytes() == b"now\n"
     assert "(not sealed)" in (place / "out" / ".mfv-clone" / GUIDE).read_text()
     recorder.seal("interrupted", ended=1)
+
+
+def test_other_options_of_the_run_are_in_the_command(repository: Repository, place: Path) -> None:
+    flags = (("--with", "retry:times=2"), ("--branch", "x"), ("--production",), ("--namespace", ""))
+    done = cloned(repository, place / "out", script="flow.py", flags=flags, options=(("a", ""),))
+    assert done.commands[1] == (
+        "python flow.py run --with retry:times=2 --branch x --production --namespace= --a="
+    )
+
+
+def test_a_flow_whose_file_was_never_in_the_snapshot_is_said(
+    repository: Repository, place: Path
+) -> None:
+    done = cloned(repository, place / "out", script="moved.py")
+    assert not done.has_script
+    assert "not part of the snapshot" in (place / "out" / ".mfv-clone" / GUIDE).read_text()
+    assert cloned(repository, place / "other", script="sub/flow.py").has_script
+
+
+def test_the_folder_that_it_was_started_in_is_there_though_nothing_was_in_it(
+    repository: Repository, place: Path
+) -> None:
+    done = cloned(repository, place / "out", script="sub/flow.py", folder="data/today")
+    assert (place / "out" / "data" / "today").is_dir()
+    assert done.commands == (
+        f"cd {place / 'out' / 'data' / 'today'}",
+        "python ../../sub/flow.py run",
+    )
+
+
+@pytest.mark.parametrize("folder", ["../evil", "/abs", "a/../../b", ".git/hooks", "a//b"])
+def test_a_folder_that_leads_out_is_refused(
+    repository: Repository, place: Path, folder: str
+) -> None:
+    with pytest.raises(CorruptError):
+        cloned(repository, place / "out", script="sub/flow.py", folder=folder)
+    assert list(place.iterdir()) == []
+
+
+def test_a_folder_behind_a_link_is_not_made(repository: Repository, place: Path) -> None:
+    view = run_of(repository, {b"here": (FILE, b"x"), b"link": (LINK, b"here")}, folder="link/in")
+    clone(view, place / "out")
+    assert sorted(os.listdir(place / "out")) == [".mfv-clone", "here", "link"]
+
+
+def test_a_script_is_never_taken_for_an_option(repository: Repository, place: Path) -> None:
+    done = cloned(repository, place / "out", script="-c print(1)")
+    assert done.commands[1] == "python './-c print(1)' run"

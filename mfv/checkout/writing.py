@@ -1,32 +1,31 @@
-"""Bringing a run back: its code and inputs in a folder, and how to run it again."""
+"""Writes a clone: the code of a run, what it was given, and its papers. Whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import re
-import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from mfv.capture.environment import Environment as Found
-from mfv.capture.environment import Package, lock_text, read_environment
+from mfv.capture.environment import read_environment
 from mfv.capture.root import CLONE_FOLDER, CLONE_MARKER
+from mfv.checkout.command import Command, command_of, input_names
+from mfv.checkout.guide import guide
+from mfv.checkout.names import DATA, GUIDE, INFO, INPUTS, LOCK, PARAMETERS, PYLOCK
 from mfv.errors import ConflictError, StorageError
 from mfv.ids import BlobId
-from mfv.manifest.records import Environment, GivenFile, Tree
+from mfv.manifest.records import Environment, Tree
 from mfv.repo.info import info_of
-from mfv.repo.paths import check_tree, python_path
+from mfv.repo.lock import pylock, requirements
+from mfv.repo.paths import check_path, check_tree
 from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
 
 _LINK = 0o120000
-PARAMETERS, INFO, LOCK, GUIDE = "parameters.json", "INFO.json", "requirements.txt", "REPRODUCE.md"
-INPUTS = "inputs"
 
 
 class Clone(NamedTuple):
@@ -36,17 +35,26 @@ class Clone(NamedTuple):
     files: int
     renamed: tuple[str, ...]  # `name -> new name`, where a name means something to other systems
     links_left_out: tuple[str, ...]  # symbolic links that point out of the folder
-    commands: tuple[str, ...]  # to be typed from where `folder` was named
+    command: Command
     missing: tuple[str, ...]  # what the snapshot never held, with the reason
     secrets: tuple[str, ...]  # parameters that must be given anew
     environment: tuple[str, ...]  # how this machine differs from the run's
+    python: str  # the version that it ran with
+    system: str  # where it ran: system and machine
+    has_script: bool  # whether the flow's own file is among the code
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """To be typed from where `folder` was named."""
+        return self.command.lines(self.folder)
 
 
-def clone(run: RunView, folder: Path) -> Clone:
+def clone(run: RunView, folder: Path, data: Callable[[Path], None] | None = None) -> Clone:
     """Writes the code of `run` to `folder`, and beside it what it was given.
 
-    The folder appears whole or not at all. Raises ConflictError if it is there and not empty,
-    CorruptError if the snapshot is damaged or holds a path that leads out.
+    `data` writes more into a folder that it is given. The folder appears whole or not at all.
+    Raises ConflictError if it is there and not empty, CorruptError if the snapshot is damaged or
+    holds a path that leads out.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConflictError(
@@ -57,18 +65,25 @@ def clone(run: RunView, folder: Path) -> Clone:
     try:
         staging.mkdir(parents=True)
         left_out = _write_files(run.repository, run.tree, paths, staging)
-        inputs = _input_names(run.opening.given)
+        if run.opening.folder:  # nothing of it may be in the snapshot
+            _make_folder(staging, check_path(os.fsencode(run.opening.folder)))
+        inputs = input_names(run.opening.given)
         result = Clone(
             folder=folder,
             files=len(paths) - len(left_out),
             renamed=_renamed(run.tree, paths),
             links_left_out=left_out,
-            commands=_commands(run, folder, inputs),
+            command=command_of(run.opening, inputs),
             missing=tuple(f"{one.path} ({one.reason})" for one in run.opening.left_out),
             secrets=run.opening.secret,
             environment=_differences(run.environment, read_environment()),
+            python=run.environment.python,
+            system=f"{run.environment.system} {run.environment.machine}",
+            has_script=run.opening.script in paths,
         )
         _write_inputs(run, result, inputs, staging / CLONE_FOLDER)
+        if data is not None:
+            data(staging / CLONE_FOLDER / DATA)
         os.rename(staging, folder)
     except OSError as error:
         raise StorageError(f"cannot write {folder}: {error.strerror or error}") from error
@@ -110,6 +125,17 @@ def _write_files(
     return tuple(left_out)
 
 
+def _make_folder(root: Path, path: str) -> None:
+    """The folder `path`; left alone where the snapshot has something else in its way."""
+    place = root
+    for part in path.split("/"):
+        place /= part
+        if place.is_symlink():
+            return
+        with contextlib.suppress(FileExistsError, NotADirectoryError):
+            place.mkdir()
+
+
 def _escapes(path: str, points_to: bytes) -> bool:
     """Whether a link at `path` leads out of the folder, by way of other links too."""
     parts = [part for part in os.fsdecode(points_to).split("/") if part != "."]
@@ -127,38 +153,6 @@ def _renamed(tree: Tree, paths: list[str]) -> tuple[str, ...]:
     return tuple(
         f"{name} -> {path}" for name, path, file in pairs if os.fsencode(path) != file.path
     )
-
-
-def _input_names(files: Sequence[GivenFile]) -> list[str]:
-    """A file name for each file that the run was given: told apart, and safe on any system."""
-    names: list[str] = []
-    for file in files:
-        stem = re.sub(r"[^\w-]", "_", "-".join(file.option), flags=re.ASCII)[:60] or "input"
-        ending = os.path.splitext(file.path)[1]
-        name = stem + (ending if re.fullmatch(r"\.\w{1,8}", ending, re.ASCII) else "")
-        taken = name.lower() in (other.lower() for other in names)
-        names.append(f"{len(names)}-{name}" if taken else name)
-    return names
-
-
-def _commands(run: RunView, folder: Path, inputs: Sequence[str]) -> tuple[str, ...]:
-    opening = run.opening
-    place = os.path.join(folder, opening.folder) if opening.folder else os.fspath(folder)
-    script = os.path.relpath(opening.script, opening.folder or ".")
-    words = ["python", script, "run"]
-    for name, text in opening.options:
-        words += [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]
-    for file, name in zip(opening.given, inputs, strict=True):
-        path = os.path.relpath(os.path.join(CLONE_FOLDER, INPUTS, name), opening.folder or ".")
-        flag, *more = file.option or ("",)
-        words += [f"--{flag}", *more, path]
-    for name in opening.secret:
-        kind, space, config = name.partition(" ")
-        words += [f"--{kind}", config, "..."] if space else [f"--{name}=..."]
-    command = shlex.join(words)
-    if path := python_path(opening):
-        command = f"PYTHONPATH={shlex.quote(path)} {command}"
-    return f"cd {shlex.quote(place)}", command
 
 
 def _write_inputs(run: RunView, result: Clone, inputs: Sequence[str], folder: Path) -> None:
@@ -181,38 +175,9 @@ def _write_inputs(run: RunView, result: Clone, inputs: Sequence[str], folder: Pa
         (INFO, info_of(run)),
     ):
         (folder / name).write_text(json.dumps(value, indent=2) + "\n")
-    (folder / LOCK).write_text(lock_text(_as_found(run.environment)))
-    (folder / GUIDE).write_text(_guide(run, result))
-
-
-def _guide(run: RunView, result: Clone) -> str:
-    environment = run.environment
-    lines = [
-        f"# Reproduce {run.name}",
-        "",
-        f"Code, parameters and environment of run {run.name} ({run.run_id or 'not sealed'}).",
-        "",
-        f"1. Python {environment.python} on {environment.system} {environment.machine}.",
-        f"2. `python -m venv .venv && .venv/bin/pip install -r {CLONE_FOLDER}/{LOCK}`",
-        "3. Run it, with the Python of that environment:",
-        "",
-        *(f"       {line}" for line in result.commands[1:]),
-        "",
-        f"4. Compare: `mfv diff {run.name} @`",
-    ]
-    if result.renamed:
-        lines += ["", "Written under another name:", "", *(f"- {name}" for name in result.renamed)]
-    if result.missing or result.links_left_out:
-        lines += ["", "Not part of the snapshot; put it in place by hand:", ""]
-        lines += [f"- {name}" for name in (*result.missing, *result.links_left_out)]
-    return "\n".join(lines) + "\n"
-
-
-def _as_found(environment: Environment) -> Found:
-    """The record in capture's own words, which write the lock."""
-    facts = msgspec.structs.asdict(environment)
-    packages = tuple(Package(package.name, package.version) for package in environment.packages)
-    return Found(**{**facts, "packages": packages})
+    (folder / LOCK).write_text(requirements(run.environment))
+    (folder / PYLOCK).write_text(pylock(run.environment))
+    (folder / GUIDE).write_text(guide(run.name, run.run_id, result))
 
 
 def _differences(then: Environment, now: Found) -> tuple[str, ...]:
