@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -206,12 +207,13 @@ def test_a_run_that_fails_now_is_different(tmp_path: Path) -> None:
 
 
 def test_code_that_no_longer_imports_is_one_clear_error(tmp_path: Path) -> None:
-    helper = tmp_path / "elsewhere" / "gone_helper.py"
-    helper.parent.mkdir()
-    helper.touch()
+    # Out of an archive, and so in no snapshot.
+    helper = tmp_path / "elsewhere.zip"
+    with zipfile.ZipFile(helper, "w") as archive:
+        archive.writestr("gone_helper.py", "")
     folder = tmp_path / "project"
     folder.mkdir()
-    head = f"import sys\n\nsys.path.append({os.fspath(helper.parent)!r})\nimport gone_helper\n"
+    head = f"import sys\n\nsys.path.append({os.fspath(helper)!r})\nimport gone_helper\n"
     (folder / "flow.py").write_text(head + flow(PLAIN))
     assert python(folder, "flow.py", "run").status == 0
     helper.unlink()
