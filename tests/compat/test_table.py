@@ -34,6 +34,10 @@ def test_mfv_does_as_metaflow_does(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", TABLE)
 def test_metaflow_does_as_was_recorded(name: str, tmp_path: Path, metaflow_python: str) -> None:
-    theirs = Player(metaflow_python, tmp_path / "place")
-    seen = json.loads(json.dumps(play(TABLE[name], theirs)))
+    # On a busy machine Metaflow sometimes loses the end of what a task printed: then once more.
+    for attempt in range(3):
+        theirs = Player(metaflow_python, tmp_path / f"place{attempt}")
+        seen = json.loads(json.dumps(play(TABLE[name], theirs)))
+        if seen == expected(name):
+            return
     assert seen == expected(name)
