@@ -1,4 +1,4 @@
-"""A foreach of which one task fails as long as a file `broken` is there."""
+"""A foreach of which one task fails as long as the variable BROKEN is set."""
 
 import os
 
@@ -16,7 +16,7 @@ class ResumedFlow(FlowSpec):
     @step
     def square(self) -> None:
         # The last one, so that all others have ended when it fails.
-        if self.input == self.tasks - 1 and os.path.exists("broken"):
+        if self.input == self.tasks - 1 and os.environ.get("BROKEN"):
             raise ValueError("broken")
         self.result = self.input**2
         self.next(self.join)
