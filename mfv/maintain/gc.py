@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from mfv.errors import ConflictError, NotFoundError
+from mfv.errors import ConflictError, CorruptError, NotFoundError
 from mfv.ids import PackId
 from mfv.maintain.marks import Marks, refuse_damage
 from mfv.odb.packindex import key_of, list_packs
@@ -89,20 +89,68 @@ def run(
         if planned.doomed:
             doomed = tuple(one.pack for one in planned.doomed)
 
-            def build(
-                state: State, entry: int = planned.entry, packs: tuple[bytes, ...] = doomed
-            ) -> Condemn:
-                if state.number != entry:
-                    raise ConflictError("the log went on")
-                return Condemn(packs)
+            since = _Since(repository, marks, planned.entry, doomed)
+
+            def build(state: State, since: _Since = since) -> Condemn:
+                since.look(state)
+                return Condemn(since.packs)
 
             try:
                 repository.log.append(build)
             except ConflictError:
                 planned = plan(repository, grace=grace, marks=marks)
                 continue
+            left = tuple(one for one in planned.doomed if one.pack in since.packs)
+            planned = msgspec.structs.replace(planned, doomed=left)
         delete_packs(repository, [*(one.pack for one in planned.doomed), *planned.leftover])
         return planned
+
+
+class _Since:
+    """What came since a plan was made, and what is left of the plan.
+
+    Beside writers that never rest a plan is always old when it is carried out, and some of its
+    packs are a moment later what an entry brings in. Sparing those takes a moment; planning anew
+    takes longer than the next entry needs to come.
+    """
+
+    def __init__(
+        self, repository: Repository, marks: Marks | None, entry: int, packs: tuple[bytes, ...]
+    ) -> None:
+        """`marks`: as of `entry`, that of the plan; None if they are not at hand."""
+        self._repository, self._marks, self._entry = repository, marks, entry
+        self._has_looked = False
+        self.packs = packs  # that may go
+
+    def look(self, state: State) -> None:
+        """Spares what the entries up to `state` may need.
+
+        ConflictError where that cannot be told, or where nothing is left.
+        """
+        if state.number == self._entry:
+            return
+        marks, index = self._marks, self._repository.database.index
+        if marks is None or marks.entry != self._entry:
+            raise ConflictError("the log went on")
+        if not self._has_looked:
+            # Some of the packs may have come after the marking, which then knows nothing of them.
+            index.load_all()
+            self._has_looked = True
+        try:
+            entries = list(self._repository.log.read(self._entry + 1, state.number))
+            new = marks.add(entries)
+        except (CorruptError, NotFoundError):
+            raise ConflictError("the log went on") from None
+        self._entry = marks.entry
+        needed = {one.pack for e in entries for one in getattr(e.body, "packs", ())}
+        for object_id in new:
+            copies = index.find(object_id)
+            if not copies:
+                raise ConflictError("the log went on")
+            needed |= {bytes(copy.pack) for copy in copies}
+        self.packs = tuple(pack for pack in self.packs if pack not in needed)
+        if not self.packs:
+            raise ConflictError("nothing is left of the plan")
 
 
 def delete_packs(repository: Repository, packs: Iterable[bytes]) -> None:
