@@ -113,7 +113,7 @@ def plot_curve(points: Mapping[int, float], across: str, up: str, path: Path) ->
         colour, mark = _STYLES["mfv"]
         axes.plot(list(points), list(points.values()), color=colour, marker=mark)
         axes.set_xscale("log")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.15 * max(points.values()))
         axes.set_xlabel(across)
         axes.set_ylabel(up)
         axes.grid(alpha=0.3)
