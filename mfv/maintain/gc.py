@@ -100,10 +100,16 @@ def run(
             except ConflictError:
                 planned = plan(repository, grace=grace, marks=marks)
                 continue
+            except _NothingLeftError:
+                pass  # every pack was on its way to an entry
             left = tuple(one for one in planned.doomed if one.pack in since.packs)
             planned = msgspec.structs.replace(planned, doomed=left)
         delete_packs(repository, [*(one.pack for one in planned.doomed), *planned.leftover])
         return planned
+
+
+class _NothingLeftError(Exception):
+    """All packs of a plan are needed after all."""
 
 
 class _Since:
@@ -125,7 +131,7 @@ class _Since:
     def look(self, state: State) -> None:
         """Spares what the entries up to `state` may need.
 
-        ConflictError where that cannot be told, or where nothing is left.
+        ConflictError where that cannot be told, _NothingLeftError where all of it is spared.
         """
         if state.number == self._entry:
             return
@@ -150,7 +156,7 @@ class _Since:
             needed |= {bytes(copy.pack) for copy in copies}
         self.packs = tuple(pack for pack in self.packs if pack not in needed)
         if not self.packs:
-            raise ConflictError("nothing is left of the plan")
+            raise _NothingLeftError
 
 
 def delete_packs(repository: Repository, packs: Iterable[bytes]) -> None:
