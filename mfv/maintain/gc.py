@@ -154,6 +154,7 @@ class _Since:
             if not copies:
                 raise ConflictError("the log went on")
             needed |= {bytes(copy.pack) for copy in copies}
+        needed |= state.condemned  # by another gc meanwhile, which deletes them
         self.packs = tuple(pack for pack in self.packs if pack not in needed)
         if not self.packs:
             raise _NothingLeftError

@@ -19,6 +19,7 @@ from making import damage, memory_repository, opening_of, whole_run
 from mfv.errors import CorruptError, StorageError
 from mfv.ids import BlobId, PackId
 from mfv.maintain.gc import plan, run
+from mfv.maintain.marks import Marks
 from mfv.manifest.records import GivenFile, Opening
 from mfv.odb.layer import assemble
 from mfv.odb.layercache import FOLDER
@@ -210,6 +211,86 @@ def test_a_log_that_went_on_since_the_plan_makes_a_new_plan(
     done = run(backend_repository, planned, grace=NOW)
     assert done.doomed == ()
     assert_readable(Repository(backend_repository.backend, folder=backend_repository.folder))
+
+
+def other_process(repository: Repository) -> Repository:
+    """The same repository, opened anew."""
+    if repository.folder is None:
+        return memory_repository(repository.backend)
+    return Repository.open(repository.folder, writer="ben@host")
+
+
+def use(repository: Repository, number: int) -> None:
+    """A run of another process that builds on the payload of that number, wherever it lies."""
+    recorder = RunRecorder(other_process(repository), opening_of(script=payload(number)))
+    recorder.seal("ok", ended=1)
+
+
+@pytest.fixture
+def no_second_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("it planned anew")
+
+    monkeypatch.setattr("mfv.maintain.gc.plan", refuse)
+
+
+@pytest.mark.usefixtures("no_second_plan")
+def test_what_came_since_the_plan_is_spared_and_the_rest_goes(
+    backend_repository: Repository,
+) -> None:
+    marks = Marks(backend_repository)
+    used, unused = orphan(backend_repository, 7), orphan(backend_repository, 8)
+    planned = plan(backend_repository, grace=NOW, marks=marks)
+    assert {PackId(one.pack) for one in planned.doomed} == used | unused
+    use(backend_repository, 7)
+    done = run(backend_repository, planned, grace=NOW, marks=marks)
+    assert {PackId(one.pack) for one in done.doomed} == unused
+    assert packs(backend_repository) & (used | unused) == used
+    assert_readable(other_process(backend_repository))
+
+
+@pytest.mark.usefixtures("no_second_plan")
+def test_a_gc_whose_whole_plan_is_needed_by_now_condemns_nothing(
+    backend_repository: Repository,
+) -> None:
+    marks = Marks(backend_repository)
+    used = orphan(backend_repository, 7)
+    planned = plan(backend_repository, grace=NOW, marks=marks)
+    use(backend_repository, 7)
+    before = other_process(backend_repository).state.number
+    assert run(backend_repository, planned, grace=NOW, marks=marks).doomed == ()
+    assert other_process(backend_repository).state.number == before
+    assert used <= packs(backend_repository)
+    assert_readable(other_process(backend_repository))
+
+
+def test_a_pack_that_came_between_the_marking_and_the_listing_is_spared_if_it_is_used(
+    backend_repository: Repository,
+) -> None:
+    marks = Marks(backend_repository)
+    marks.catch_up()
+    # Unknown to the lookup of this process, and yet in the plan.
+    late = orphan(other_process(backend_repository), 7)
+    planned = plan(other_process(backend_repository), grace=NOW)
+    assert {PackId(one.pack) for one in planned.doomed} == late
+    use(backend_repository, 7)
+    assert run(backend_repository, planned, grace=NOW, marks=marks).doomed == ()
+    assert late <= packs(backend_repository)
+    assert_readable(other_process(backend_repository))
+
+
+@pytest.mark.usefixtures("no_second_plan")
+def test_what_another_gc_condemned_since_the_plan_is_left_to_that(
+    backend_repository: Repository,
+) -> None:
+    marks = Marks(backend_repository)
+    lost = orphan(backend_repository, 7)
+    planned = plan(backend_repository, grace=NOW, marks=marks)
+    condemned = tuple(map(bytes, lost))
+    other_process(backend_repository).log.append(lambda _: Condemn(condemned))
+    before = other_process(backend_repository).state.number
+    assert run(backend_repository, planned, grace=NOW, marks=marks).doomed == ()
+    assert other_process(backend_repository).state.number == before
 
 
 def hurt_record(backend: Backend) -> None:
