@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -27,9 +26,12 @@ class Windows:
     def take(self) -> memoryview:
         """A window with whatever stands in it."""
         for window in self._all:
-            # The list's reference, the loop's, and the call's; a view of it anywhere is one more.
-            if sys.getrefcount(window) == 3:
-                return memoryview(window)
+            try:
+                window.append(0)  # refused for as long as there is a view of it anywhere
+            except BufferError:
+                continue
+            window.pop()
+            return memoryview(window)
         self._all.append(bytearray(WINDOW))
         return memoryview(self._all[-1])
 
