@@ -417,7 +417,7 @@ def _flow() -> list[str]:
     for name, entry in flow.COMMANDS.items():
         params = flow.own_params(name)
         parts += _page(f"python FLOW.py {name}", flow.load(name), params, level="###")
-        if entry.parameters:
+        if entry.starts:
             parts += ["Each parameter of the flow is an option, beside these:", ""]
         parts += _params(params)
         parts += _examples(flow.load(name))

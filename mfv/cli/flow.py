@@ -29,12 +29,12 @@ class Entry(NamedTuple):
 
     module: str  # in mfv.cli.flowcli
     help: str
-    parameters: bool = False  # whether it takes the flow's parameters
+    starts: bool = False  # whether it starts a run, and takes the flow's parameters
 
 
 COMMANDS = {
-    "run": Entry("run", "Run the flow and record the run.", parameters=True),
-    "resume": Entry("resume", "Go on where a run ended.", parameters=True),
+    "run": Entry("run", "Run the flow and record the run.", starts=True),
+    "resume": Entry("resume", "Go on where a run ended.", starts=True),
     "check": Entry("check", "Check the graph."),
     "show": Entry("show", "Show the steps."),
     "dump": Entry("dump", "Print the artifacts of a task or a step."),
@@ -67,7 +67,11 @@ def load(name: str) -> Callable[..., int]:
 
 def own_params(name: str) -> list[Param]:
     """The options and arguments of a command, without the flow's parameters."""
-    return params_of(load(name), skip=2 if COMMANDS[name].parameters else 1)
+    if not COMMANDS[name].starts:
+        return params_of(load(name), skip=1)
+    from mfv.cli.flowcli.starting import read_options
+
+    return [*params_of(load(name), skip=3), *params_of(read_options)]
 
 
 def _dispatch(flow: type[FlowSpec], words: list[str]) -> int:
@@ -106,7 +110,7 @@ def _under(group: str) -> list[str]:
 
 def _params(flow: type[FlowSpec], name: str) -> list[Param]:
     own = own_params(name)
-    if not COMMANDS[name].parameters:
+    if not COMMANDS[name].starts:
         return own
     own = [param for param in own if not is_taken(param, flow)]
     more = [*decorator_params(flow), *config_params(flow)]
@@ -130,8 +134,11 @@ def _call(
     own = without_configs(without_decorators(own))
     if is_task(os.environ):
         _perform(call, own.get("namespace"))
-    if COMMANDS[name].parameters:
-        return load(name)(call, given, **own)
+    if COMMANDS[name].starts:
+        from mfv.cli.flowcli.starting import read_options
+
+        shared = {p.name: own.pop(p.name) for p in params_of(read_options) if p.name in own}
+        return load(name)(call, given, read_options(**shared), **own)
     return load(name)(call, **own)
 
 

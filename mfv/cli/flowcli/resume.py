@@ -9,40 +9,21 @@ from mfv.capture.user import user_name
 from mfv.cli.command import argument, option
 from mfv.cli.flowcli.call import Call
 from mfv.cli.flowcli.resuming import find
-from mfv.cli.flowcli.starting import (
-    MaxLogSize,
-    MaxNumSplits,
-    MaxWorkers,
-    Namespace,
-    ProcessWay,
-    RunIdFile,
-    RunnerFile,
-    Tags,
-    read_options,
-    start,
-)
+from mfv.cli.flowcli.starting import Options, start
 from mfv.errors import UsageError, did_you_mean
 from mfv.flow.parameters import collect
-from mfv.flow.seams import MAX_SPLITS
 
 
 def command(
     call: Call,
     parameters: Mapping[str, str],
+    options: Options,
     step: Annotated[
         str | None, argument("Run this step, and all after it, anew.", "[STEP]")
     ] = None,
     origin_run_id: Annotated[
         str | None, option("--origin-run-id", help="The run to go on from; else the newest.")
     ] = None,
-    tag: Tags = (),  # type: ignore[assignment]
-    max_workers: MaxWorkers = 16,
-    max_num_splits: MaxNumSplits = MAX_SPLITS,
-    max_log_size: MaxLogSize = None,
-    run_id_file: RunIdFile = None,
-    runner_attribute_file: RunnerFile = None,
-    namespace: Namespace = None,
-    process: ProcessWay = None,
     change: Annotated[
         list[str],
         option("--set", help="Give a parameter another value; can be given again.", metavar="N=V"),
@@ -75,16 +56,6 @@ def command(
             hint="leave out one of them",
         )
     changed = dict(map(_assignment, change))
-    options = read_options(
-        tag,
-        max_workers,
-        max_num_splits,
-        max_log_size,
-        run_id_file,
-        runner_attribute_file,
-        namespace,
-        process,
-    )
 
     def prepare() -> launch.Prepared:
         view = find(call.flow, origin_run_id)

@@ -8,32 +8,13 @@ from mfv import launch
 from mfv.capture.user import user_name
 from mfv.cli.command import option
 from mfv.cli.flowcli.call import Call
-from mfv.cli.flowcli.starting import (
-    MaxLogSize,
-    MaxNumSplits,
-    MaxWorkers,
-    Namespace,
-    ProcessWay,
-    RunIdFile,
-    RunnerFile,
-    Tags,
-    read_options,
-    start,
-)
-from mfv.flow.seams import MAX_SPLITS
+from mfv.cli.flowcli.starting import Options, start
 
 
 def command(
     call: Call,
     parameters: Mapping[str, str],
-    tag: Tags = (),  # type: ignore[assignment]
-    max_workers: MaxWorkers = 16,
-    max_num_splits: MaxNumSplits = MAX_SPLITS,
-    max_log_size: MaxLogSize = None,
-    run_id_file: RunIdFile = None,
-    runner_attribute_file: RunnerFile = None,
-    namespace: Namespace = None,
-    process: ProcessWay = None,
+    options: Options,
     reuse: Annotated[
         bool, option("--reuse", help="Take over what an earlier run made of the same.")
     ] = False,
@@ -45,16 +26,6 @@ def command(
 
     Examples: python flow.py run · python flow.py run --tag trial --max-workers 4
     """
-    options = read_options(
-        tag,
-        max_workers,
-        max_num_splits,
-        max_log_size,
-        run_id_file,
-        runner_attribute_file,
-        namespace,
-        process,
-    )
 
     def prepare() -> launch.Prepared:
         prepared = launch.prepare(

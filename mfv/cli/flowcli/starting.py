@@ -17,29 +17,6 @@ from mfv.flow.seams import MAX_SPLITS, Limits
 from mfv.repo.config import Process
 from mfv.repo.tags import check_tag
 
-Tags = Annotated[list[str], option("--tag", help="Put this tag on the run; can be given again.")]
-MaxWorkers = Annotated[int, option("--max-workers", help="Tasks at a time.")]
-MaxNumSplits = Annotated[int, option("--max-num-splits", help="Tasks that one foreach may have.")]
-MaxLogSize = Annotated[
-    int | None,
-    option("--max-log-size", help="Megabytes of each task's output that are kept; else all."),
-]
-RunIdFile = Annotated[
-    str | None, option("--run-id-file", help="Write the run's number to this file.")
-]
-RunnerFile = Annotated[
-    str | None,
-    option("--runner-attribute-file", help="Write the run's name as JSON.", hidden=True),
-]
-Namespace = Annotated[
-    str | None,
-    option("--namespace", help="What the client shows in tasks; empty for everybody's runs."),
-]
-ProcessWay = Annotated[
-    str | None,
-    option("--process", help="How tasks get their processes: fork or spawn.", metavar="WAY"),
-]
-
 
 class Options(NamedTuple):
     """How a run is to go, checked before anything of it begins."""
@@ -57,19 +34,42 @@ class Options(NamedTuple):
             yield "--max-num-splits", str(self.limits.max_num_splits)
         if "namespace" in self.facts:
             yield "--namespace", str(self.facts["namespace"] or "")
+        if self.process is not None:
+            yield "--process", self.process
 
 
 def read_options(
-    tag: Sequence[str],
-    max_workers: int,
-    max_num_splits: int,
-    max_log_size: int | None,
-    run_id_file: str | None,
-    runner_attribute_file: str | None,
-    namespace: str | None,
-    process: str | None,
+    tag: Annotated[
+        list[str], option("--tag", help="Put this tag on the run; can be given again.")
+    ] = (),  # type: ignore[assignment]
+    max_workers: Annotated[int, option("--max-workers", help="Tasks at a time.")] = 16,
+    max_num_splits: Annotated[
+        int, option("--max-num-splits", help="Tasks that one foreach may have.")
+    ] = MAX_SPLITS,
+    max_log_size: Annotated[
+        int | None,
+        option("--max-log-size", help="Megabytes of each task's output that are kept; else all."),
+    ] = None,
+    run_id_file: Annotated[
+        str | None, option("--run-id-file", help="Write the run's number to this file.")
+    ] = None,
+    runner_attribute_file: Annotated[
+        str | None,
+        option("--runner-attribute-file", help="Write the run's name as JSON.", hidden=True),
+    ] = None,
+    namespace: Annotated[
+        str | None,
+        option("--namespace", help="What the client shows in tasks; empty for everybody's runs."),
+    ] = None,
+    process: Annotated[
+        str | None,
+        option("--process", help="How tasks get their processes: fork or spawn.", metavar="WAY"),
+    ] = None,
 ) -> Options:
-    """The options as typed; UsageError for a value that makes no sense."""
+    """The options that every command has that starts a run, as typed.
+
+    UsageError for a value that makes no sense.
+    """
     for name, value in (("max-workers", max_workers), ("max-num-splits", max_num_splits)):
         if value < 1:
             raise UsageError(f"--{name} must be 1 or more")
