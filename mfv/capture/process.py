@@ -14,11 +14,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from mfv.capture.secrets import is_secret_name, strip_credentials
+from mfv.capture.secrets import REDACTED, is_secret_name, strip_credentials
 from mfv.capture.text import printable
 from mfv.capture.user import user_name
 
-REDACTED = "<redacted>"
 RANDOM = "random"
 
 _VARIABLES = (

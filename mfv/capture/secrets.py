@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+REDACTED = "<redacted>"  # what is recorded in the place of a secret
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())

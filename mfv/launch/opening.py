@@ -12,13 +12,14 @@ from pathlib import Path
 from mfv._version import __version__
 from mfv.capture import environment, git, process, snapshot
 from mfv.capture.modules import find_modules
+from mfv.capture.secrets import REDACTED
 from mfv.errors import UnpicklableError
 from mfv.flow.config import VALUE_OPTION
 from mfv.flow.graph import Graph
 from mfv.flow.includefile import IncludeFile
 from mfv.flow.parameters import as_text
 from mfv.ids import PackId
-from mfv.launch.prepare import REDACTED, Prepared, is_secret, open_part
+from mfv.launch.prepare import Prepared, is_secret, open_part
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import GivenFile, GraphNode, Opening
 from mfv.manifest.text import printable

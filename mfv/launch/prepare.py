@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mfv.capture import snapshot
-from mfv.capture.secrets import is_secret_name, is_secret_path
+from mfv.capture.secrets import REDACTED, is_secret_name, is_secret_path
 from mfv.flow.config import (
     ConfigOption,
     ReadConfig,
@@ -27,8 +27,6 @@ from mfv.flow.lint import check
 from mfv.flow.parameters import Parameter, ParameterContext, collect, resolve
 from mfv.flow.spec import FlowSpec
 from mfv.launch.resumed import Resumed
-
-REDACTED = "<redacted>"
 
 
 class Prepared(NamedTuple):

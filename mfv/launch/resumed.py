@@ -56,14 +56,14 @@ def resume(
     """
     check_step(read_graph(flow), step)
     opening = view.opening
-    # A config that held a secret was recorded without it, and is none of the parameters.
-    secret = {name.rpartition(" ")[2] for name in opening.secret}
-    secret |= {one.attribute for name, one in collect(flow).items() if name in anew}
+    # What was kept secret was recorded by its attribute, with something else as its value.
+    parameters = collect(flow).items()
+    given = {one.attribute for name, one in parameters if name in anew or name in opening.secret}
     database = view.repository.database
     recorded = {
         artifact.name: load(database, artifact)
         for artifact in opening.parameters
-        if artifact.name not in secret
+        if artifact.name not in given
     }
     paths = {one.option[0]: one.path for one in opening.given if len(one.option) == 1}
     return Resumed(view.number, step, recorded, paths, trust)

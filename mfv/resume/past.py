@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 
+from mfv.capture.secrets import REDACTED
 from mfv.code.compare import Carrier, carriers, changed
 from mfv.code.parts import INERT, Module
 from mfv.code.reach import Code, Reach
@@ -15,7 +16,6 @@ from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
 
 _WITH = "--with"
-_REDACTED = "<redacted>"  # what is recorded of an input that is secret
 
 
 class Present:
@@ -60,7 +60,7 @@ class Past:
     def secret(self) -> list[str]:
         """The attributes whose values are not recorded, there or here."""
         known = [*self._present.values.values(), *values_of(self.view.opening).values()]
-        redacted = {one.name for one in known if one.value == _REDACTED}
+        redacted = {one.name for one in known if one.value == REDACTED}
         return sorted(redacted.union(self._present.secret))
 
     @cached_property

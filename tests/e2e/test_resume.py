@@ -128,6 +128,17 @@ def test_a_secret_is_given_again(place: Place) -> None:
     assert "s3cret" not in place.mfv("show", "F/2").text
 
 
+def test_a_secret_whose_option_is_spelt_otherwise_than_its_attribute_is_given_again(
+    place: Place,
+) -> None:
+    place.write(FLOW.replace('Parameter("token"', 'Parameter("api-token"'))
+    broken(place).touch()
+    place.run("--api-token", "s3cret", code=1)
+    broken(place).unlink()
+    resume(place, "--api-token", "other")
+    assert place.values("end", run=2)["seen"][2] == len("other")
+
+
 def test_code_that_is_trusted_is_told_of_and_what_it_made_recorded_as_it_was(
     failed: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,8 +34,6 @@ class Options(NamedTuple):
             yield "--max-num-splits", str(self.limits.max_num_splits)
         if "namespace" in self.facts:
             yield "--namespace", str(self.facts["namespace"] or "")
-        if self.process is not None:
-            yield "--process", self.process
 
 
 def read_options(
