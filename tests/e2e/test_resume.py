@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from processes import Place
+from processes import Place, assert_nothing_left
 
 FLOW = """
 width = Parameter("width", default=4)
@@ -166,7 +166,13 @@ def test_a_finished_run_is_resumed_to_the_same_without_a_task(place: Place) -> N
     assert place.statuses() == {"F/1": "ok", "F/2": "ok"}
 
 
-def test_what_a_killed_run_had_finished_is_taken_over(place: Place) -> None:
+@pytest.mark.parametrize(
+    ("killed", "status"),
+    [("task", "failed"), ("server", "failed"), ("scheduler", "crashed"), ("both", "crashed")],
+)
+def test_what_a_killed_run_had_finished_is_taken_over(
+    place: Place, killed: str, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place.write(
         """
         @step
@@ -177,11 +183,17 @@ def test_what_a_killed_run_had_finished_is_taken_over(place: Place) -> None:
         @step
         def die(self):
             import signal
-            if not os.path.exists("again"):
-                open("again", "w").close()
-                os.kill(os.getppid(), signal.SIGSTOP)
-                os.kill(int(open("scheduler").read()), signal.SIGKILL)
-                os.kill(os.getppid(), signal.SIGKILL)
+            server = os.getppid()
+            with open(f"/proc/{server}/stat") as file:
+                scheduler = int(file.read().rpartition(")")[2].split()[1])
+            victims = {
+                "task": [os.getpid()],
+                "server": [server],
+                "scheduler": [scheduler],
+                "both": [scheduler, server],
+            }
+            for victim in victims.get(os.environ["KILLED"], []):
+                os.kill(victim, signal.SIGKILL)
             self.next(self.end)
 
         @step
@@ -189,11 +201,13 @@ def test_what_a_killed_run_had_finished_is_taken_over(place: Place) -> None:
             self.made += 1
         """
     )
+    monkeypatch.setenv("KILLED", killed)
     process = place.start("flow.py", "run")
-    (place.folder / "scheduler").write_text(str(process.pid))
     process.communicate()
+    assert_nothing_left(process)
+    monkeypatch.setenv("KILLED", "nobody")
     resume(place)
-    assert place.statuses() == {"F/1": "crashed", "F/2": "ok"}
+    assert place.statuses() == {"F/1": status, "F/2": "ok"}
     assert place.task("start", run=2).origin == (1, 1)
     assert place.values("end", run=2) == {"made": 2}
 
