@@ -9,7 +9,7 @@ from mfv.errors import FlowError
 from mfv.flow.config import Config, collect_configs
 from mfv.flow.decorators.base import FlowDecorator, FlowMark, flow_decorators_of
 from mfv.flow.decorators.registry import FLOW, flow_mark, unknown
-from mfv.flow.decorators.specs import parse_spec
+from mfv.flow.decorators.user.asked import asked
 from mfv.flow.decorators.user.flow import FlowMutator
 from mfv.flow.decorators.user.mutablestep import MutableStep
 from mfv.flow.decorators.user.names import find_flow_mutator
@@ -107,19 +107,7 @@ class MutableFlow(Specs):
         added has its turn after those that are there.
         """
         self._need_early("decorators of the flow be added")
-        args, kwargs = list(deco_args or ()), dict(deco_kwargs or {})
-        kind: Any = deco_type
-        if isinstance(deco_type, str):
-            spec = parse_spec(deco_type)
-            if (args or kwargs) and (spec.positional or spec.attributes):
-                raise self._wrong(
-                    f"{deco_type!r} is added with further arguments",
-                    hint="write them all in the text, or none of them",
-                )
-            kind = flow_mark(spec.name) or find_flow_mutator(spec.name)
-            if kind is None:
-                raise unknown(spec.name, list(FLOW), "flow")
-            args, kwargs = args or spec.positional, kwargs or spec.attributes
+        kind, args, kwargs = asked(deco_type, deco_args, deco_kwargs, _find, self._wrong)
         if isinstance(kind, FlowMark):
             return self._add_builtin(kind, args, kwargs, policy(duplicates))
         if isinstance(kind, type) and issubclass(kind, FlowMutator):
@@ -216,3 +204,10 @@ class MutableFlow(Specs):
 
     def _wrong(self, message: str, *, hint: str) -> FlowError:
         return self._mutator.wrong(f"@{self._mutator.shown}: {message}", hint=hint)
+
+
+def _find(name: str) -> Any:
+    kind = flow_mark(name) or find_flow_mutator(name)
+    if kind is None:
+        raise unknown(name, list(FLOW), "flow")
+    return kind

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mfv.errors import FlowError
 from mfv.flow.decorators.base import StepDecorator, StepMark, decoration_of
 from mfv.flow.decorators.registry import STEP, step_mark, unknown
-from mfv.flow.decorators.specs import parse_spec
+from mfv.flow.decorators.user.asked import asked
 from mfv.flow.decorators.user.names import find_step_decorator, known_step_decorators
 from mfv.flow.decorators.user.step import StepMutator, UserStepDecoratorBase
 from mfv.flow.decorators.user.words import ERROR, IGNORE, OVERRIDE, DecoratorSpec, Specs, policy
@@ -67,19 +67,7 @@ class MutableStep(Specs):
         OVERRIDE puts the new one in its place, ERROR raises FlowError. Returns what was added, or
         None. Step mutators can be added in `pre_mutate` only.
         """
-        args, kwargs = list(deco_args or ()), dict(deco_kwargs or {})
-        kind: Any = deco_type
-        if isinstance(deco_type, str):
-            spec = parse_spec(deco_type)
-            if (args or kwargs) and (spec.positional or spec.attributes):
-                raise self._wrong(
-                    f"{deco_type!r} is added with further arguments",
-                    hint="write them all in the text, or none of them",
-                )
-            kind = step_mark(spec.name) or find_step_decorator(spec.name)
-            if kind is None:
-                raise unknown(spec.name, [*STEP, *known_step_decorators()], "step")
-            args, kwargs = args or spec.positional, kwargs or spec.attributes
+        kind, args, kwargs = asked(deco_type, deco_args, deco_kwargs, _find, self._wrong)
         if isinstance(kind, StepMark):
             return self._add_builtin(kind, args, kwargs, policy(duplicates))
         if isinstance(kind, type) and issubclass(kind, UserStepDecoratorBase):
@@ -177,3 +165,10 @@ class MutableStep(Specs):
         return self._wrong(
             f"only in pre_mutate can {what}", hint="move that line from mutate to pre_mutate"
         )
+
+
+def _find(name: str) -> Any:
+    kind = step_mark(name) or find_step_decorator(name)
+    if kind is None:
+        raise unknown(name, [*STEP, *known_step_decorators()], "step")
+    return kind
