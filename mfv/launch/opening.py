@@ -17,7 +17,7 @@ from mfv.errors import UnpicklableError
 from mfv.flow.config import VALUE_OPTION
 from mfv.flow.graph import Graph
 from mfv.flow.includefile import IncludeFile
-from mfv.flow.parameters import as_text
+from mfv.flow.parametervalues import as_text
 from mfv.ids import PackId
 from mfv.launch.prepare import Prepared, is_secret, open_part
 from mfv.manifest.artifact import Artifact

@@ -24,7 +24,8 @@ from mfv.flow.decorators.force import NOTHING_TYPED, Typed, pre_mutate, put_in_f
 from mfv.flow.graph import Graph, read_graph
 from mfv.flow.includefile import Included, IncludeFile, include
 from mfv.flow.lint import check
-from mfv.flow.parameters import Parameter, ParameterContext, collect, resolve
+from mfv.flow.parameters import Parameter, ParameterContext, collect
+from mfv.flow.parametervalues import resolve
 from mfv.flow.spec import FlowSpec
 from mfv.launch.resumed import Resumed
 

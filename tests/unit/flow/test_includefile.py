@@ -12,7 +12,8 @@ import pytest
 from mfv.errors import FlowError, ParameterError
 from mfv.flow.config import ConfigValue, config_expr, know
 from mfv.flow.includefile import Included, IncludeFile, include, restore
-from mfv.flow.parameters import Parameter, ParameterContext, collect, resolve
+from mfv.flow.parameters import Parameter, ParameterContext, collect
+from mfv.flow.parametervalues import resolve
 
 
 @pytest.fixture(autouse=True)

@@ -15,12 +15,9 @@ from mfv.flow.parameters import (
     JSONTypeClass,
     Parameter,
     ParameterContext,
-    check_value,
     collect,
-    convert,
-    resolve,
-    variables,
 )
+from mfv.flow.parametervalues import check_value, convert, resolve, variables
 
 
 def context(parameter: Parameter) -> ParameterContext:
