@@ -106,14 +106,3 @@ def find_packages(path: Iterable[str]) -> tuple[Package, ...]:
     Where several folders have the same one, the first wins, as it does for an import.
     """
     return tuple(one.package for one in find_installed(path))
-
-
-def lock_text(environment: Environment) -> str:
-    """`environment` as a requirements file: comments on Python and system, then exact versions."""
-    platform = f"{environment.system} {environment.release} {environment.machine}"
-    lines = [
-        f"# python {environment.python} ({environment.implementation})",
-        f"# platform {platform}" + (f", {environment.libc}" if environment.libc else ""),
-        *(f"{package.name}=={package.version}" for package in environment.packages),
-    ]
-    return "\n".join(lines) + "\n"

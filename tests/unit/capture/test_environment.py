@@ -13,10 +13,8 @@ import pytest
 
 from mfv.capture import hardware
 from mfv.capture.environment import (
-    Environment,
     Package,
     find_packages,
-    lock_text,
     read_environment,
 )
 
@@ -143,28 +141,6 @@ def test_graphics_cards_are_asked_of_the_command_where_there_is_no_driver_folder
     assert hardware.gpus(missing) == ()
     command.unlink()
     assert hardware.gpus(missing) == ()
-
-
-def test_the_lock_names_python_platform_and_exact_versions() -> None:
-    environment = Environment(
-        python="3.11.7",
-        implementation="cpython",
-        system="Linux",
-        release="6.1",
-        machine="x86_64",
-        libc="glibc 2.36",
-        cpu="Fast CPU",
-        cpu_count=4,
-        memory=1 << 30,
-        gpus=(),
-        packages=(Package("blake3", "1.0"), Package("msgspec", "0.20.0")),
-    )
-    assert lock_text(environment) == (
-        "# python 3.11.7 (cpython)\n"
-        "# platform Linux 6.1 x86_64, glibc 2.36\n"
-        "blake3==1.0\n"
-        "msgspec==0.20.0\n"
-    )
 
 
 def test_reading_the_environment_parses_no_metadata() -> None:
