@@ -140,7 +140,7 @@ class _Since:
             raise ConflictError("the log went on")
         if not self._has_looked:
             # Some of the packs may have come after the marking, which then knows nothing of them.
-            index.load_all()
+            index.learn(map(PackId, self.packs))
             self._has_looked = True
         try:
             entries = list(self._repository.log.read(self._entry + 1, state.number))

@@ -68,8 +68,11 @@ class Marks:
     def add(self, entries: Iterable[Entry]) -> list[bytes]:
         """Marks what the next entries lead to; returns what was not marked before."""
         new: list[bytes] = []
+        index = self._repository.database.index
         with self._all_or_nothing():
             for entry in entries:
+                # Looking for new packs would cost as much as there are old ones, at every entry.
+                index.learn(PackId(one.pack) for one in getattr(entry.body, "packs", ()))
                 match entry.body:
                     case OpenRun():
                         self._add_opening(entry.body.opening, entry.body.pack, new)

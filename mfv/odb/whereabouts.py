@@ -123,6 +123,19 @@ class PackIndex:
         # Last, so that another thread never takes a pack for read that is not.
         self._added.add(pack)
 
+    def learn(self, packs: Iterable[PackId]) -> None:
+        """Makes the objects of these packs known, at the cost of these alone.
+
+        Those that are gone or damaged are passed over.
+        """
+        with self._lock:
+            covered = self._covered_keys()
+            for pack in packs:
+                known = pack in self._added or key_of(pack) in covered
+                if not (known or pack in self._gone or pack in self.damaged):
+                    with contextlib.suppress(NotFoundError), self._set_aside(pack):
+                        self.add(pack, self._sealed.records(pack))
+
     def forget(self, gone: Iterable[PackId]) -> None:
         """Drops what was known of packs that must not be relied on any more, for good.
 

@@ -279,6 +279,38 @@ def test_a_pack_that_came_between_the_marking_and_the_listing_is_spared_if_it_is
     assert_readable(other_process(backend_repository))
 
 
+class Overtaken(Watched):
+    """Before each of the first entries that come this way, another process adds one."""
+
+    def __init__(self, inner: Backend) -> None:
+        super().__init__(inner)
+        self.left = 0
+
+    def before(self, verb: str, key: str) -> None:
+        super().before(verb, key)
+        if verb == "create" and key.startswith("log/") and self.left:
+            self.left -= 1
+            opening = opening_of(script=payload(100 + self.left))
+            RunRecorder(memory_repository(self.inner), opening)
+
+
+@pytest.mark.usefixtures("no_second_plan")
+def test_a_gc_that_others_are_always_ahead_of_looks_at_what_came_and_never_at_all_packs() -> None:
+    backend = Overtaken(MemoryBackend())
+    repository = memory_repository(backend)
+    whole_run(repository, {"value": 1, "data": payload(0)})
+    marks = Marks(repository)
+    lost = orphan(repository, 7)
+    planned = plan(repository, grace=NOW, marks=marks)
+    backend.left = 5
+    backend.read.clear()
+    done = run(repository, planned, grace=NOW, marks=marks)
+    assert backend.left == 0
+    assert {PackId(one.pack) for one in done.doomed} == lost
+    assert backend.read["packs/"] == 0
+    assert_readable(memory_repository(backend.inner))
+
+
 @pytest.mark.usefixtures("no_second_plan")
 def test_what_another_gc_condemned_since_the_plan_is_left_to_that(
     backend_repository: Repository,

@@ -301,3 +301,22 @@ def test_a_large_index_is_read_whole(tmp_path: Path) -> None:
     sealed = SealedIndexes(backend)
     (record,) = sealed.find(pack, ChunkId.of(payload(777)))
     assert backend.get(key_of(pack), record.offset, record.stored) == payload(777)
+
+
+def test_named_packs_are_learned_of_without_a_look_at_the_others() -> None:
+    backend = MemoryBackend()
+    filled(backend)
+    watched = Watched(backend)
+    index = PackIndex(watched)
+    index.load_all()
+    new, gone, bad = (add_pack(backend, [word]) for word in (b"new", b"gone", b"bad"))
+    backend.delete(key_of(gone))
+    backend.put(key_of(bad), [b"no pack"])
+    watched.read.clear()
+    index.learn([new, gone, bad, new])
+    assert packs_of(index, ChunkId.of(b"new")) == {new}
+    assert [index.find(ChunkId.of(word)) for word in (b"gone", b"bad")] == [[], []]
+    assert watched.read["packs/"] == 0
+    assert set(index.damaged) == {bad}
+    index.refresh()
+    assert packs_of(index, ChunkId.of(b"new")) == {new}
