@@ -87,13 +87,14 @@ def decode_entry(number: int, data: bytes) -> tuple[Entry, EntryId]:
 class Log:
     """The log of one repository, and the state that it adds up to."""
 
-    def __init__(self, backend: Backend, writer: str = "") -> None:
+    def __init__(self, backend: Backend, writer: str = "", *, state: State | None = None) -> None:
+        """`state`: what the log adds up to so far, to go on from instead of the last fold."""
         self._backend = backend
         self._writer = writer
         self._tip = Tip()
-        self._started = False
+        self._started = state is not None
         self._last_good = 0
-        self.state = State()
+        self.state = State() if state is None else state
         self.damaged: dict[int, str] = {}
 
     def catch_up(self) -> State:
