@@ -28,6 +28,19 @@ def run_graph(run: RunView) -> RunGraph:
     )
 
 
+def built_on(run: RunView) -> list[str]:
+    """The names of the runs here that `run` took something from, by its own records alone."""
+    opening, here = run.opening, run.repository.format.repository
+    found = []
+    if opening.resumed_from is not None:
+        found.append(f"{run.flow}/{opening.resumed_from}")
+    if opening.cloned_from is not None and opening.cloned_origin in (None, here):
+        found.append(opening.cloned_from)
+    sources = None if run.manifest is None else run.manifest.sources
+    found += [f"{one.flow}/{one.number}" for one in sources or () if one.origin == here]
+    return list(dict.fromkeys(found))
+
+
 class Traced(NamedTuple):
     """A lineage, and the runs whose records are too damaged to say what they took."""
 

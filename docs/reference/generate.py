@@ -127,6 +127,18 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
     "log": {
         "One object a line for each run; a run that is damaged has the first nine keys and "
         "`damaged`, which says how.": _RUN,
+        "`--columns FIELD,...`: one object a line for each run.": {
+            "run": "its name, `Flow/number`",
+            "values": "object: each field's value, null where the run has none, a list for `tag`, "
+            "`step`; times in µs since 1970, durations in seconds",
+        },
+        "`--group-by FIELD,...`: one object a line for each group.": {
+            "values": "object: each field's value",
+            "runs": "how many",
+            "statuses": "object: how many by status",
+            "newest": "name of its newest run",
+            "metrics": "object: `low`, `mean` and `high` of each number that its runs left",
+        },
         "`--lineage RUN`: one object a line for RUN and each run that it took something from, at "
         "whatever distance; with `--descendants` then the same for those that took from it.": {
             "run": "its name, `Flow/number`",
@@ -139,6 +151,7 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "`artifacts` (that were read, as step/task/name)",
         },
     },
+    "reindex": {"One object.": {"runs": "how many the index has", "file": "where it is"}},
     "graph": {
         "One object.": {
             "run": "its name, `Flow/number`",

@@ -6,9 +6,9 @@ from typing import Annotated
 from mfv.cli.command import argument, option
 from mfv.cli.place import repository
 from mfv.errors import EXIT_OK, AmbiguousError, NotFoundError, UsageError, did_you_mean
+from mfv.history.find import find_object, find_run
 from mfv.ids import BlobId
 from mfv.manifest.artifact import PICKLE, SCALAR, Artifact
-from mfv.repo.find import find_object, find_run
 from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
 

@@ -11,9 +11,9 @@ from mfv.checkout import DATA, ENVIRONMENT, LOCK, Clone, clone
 from mfv.cli.command import argument, option
 from mfv.cli.place import display, repository
 from mfv.errors import EXIT_FAILED, EXIT_OK
+from mfv.history.find import find_run
 from mfv.render.text import escape
 from mfv.render.units import count, size
-from mfv.repo.find import find_run
 from mfv.repo.view import RunView
 
 if TYPE_CHECKING:

@@ -143,9 +143,9 @@ def _take(param: Param, given: dict[str, Any], equals: str, value: str, rest: li
         given[param.name] = True
         return not equals
     if not equals:
-        if not rest or rest[0].startswith("-"):
+        if not rest:
             return False
-        value = rest.pop(0)
+        value = rest.pop(0)  # also one that begins with a dash, as Typer has it
     try:
         converted = param.kind(value)
     except ValueError:

@@ -6,9 +6,9 @@ from typing import Annotated
 from mfv.cli.command import argument, option
 from mfv.cli.place import repository
 from mfv.errors import EXIT_OK, UsageError, did_you_mean
+from mfv.history.find import find_run
 from mfv.manifest.records import Environment
 from mfv.render.text import escape
-from mfv.repo.find import find_run
 from mfv.repo.lock import (
     CONTENT_HASH,
     Entry,

@@ -6,7 +6,7 @@ from typing import Annotated
 from mfv.cli.command import argument, option
 from mfv.cli.place import repository
 from mfv.errors import EXIT_OK, UsageError, did_you_mean
-from mfv.repo.find import find_run
+from mfv.history.find import find_run
 
 _FORMATS = ("text", "dot", "svg", "json")
 

@@ -7,9 +7,9 @@ from typing import Annotated
 from mfv.cli.command import argument, option
 from mfv.cli.place import repository
 from mfv.errors import EXIT_OK
+from mfv.history.find import Found, find_object
 from mfv.manifest.records import Task
 from mfv.render.text import escape
-from mfv.repo.find import Found, find_object
 from mfv.repo.logs import Line, read_lines
 
 

@@ -35,6 +35,7 @@ COMMANDS = {
     "env": Entry("env", "Write out the environment of a run.", REPRODUCE),
     "gc": Entry("gc", "Delete what no run needs.", KEEP),
     "fsck": Entry("fsck", "Check the repository.", KEEP),
+    "reindex": Entry("reindex", "Make the index of runs anew.", KEEP),
 }
 
 _INTERRUPTED, PIPE_CLOSED = 130, 141  # as a shell reports SIGINT and SIGPIPE

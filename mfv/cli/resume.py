@@ -39,7 +39,7 @@ def command(
     Examples: mfv resume · mfv resume TrainFlow/42 --from train · mfv resume --set alpha=0.5
     """
     from mfv.capture.root import find_root
-    from mfv.repo.find import find_run
+    from mfv.history.find import find_run
 
     view = find_run(repository(), run)
     script = find_root(Path.cwd() / "flow.py") / view.opening.script

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from mfv.cli.command import argument, option
 from mfv.cli.place import repository
 from mfv.errors import EXIT_OK
-from mfv.repo.find import Found, find_object
+from mfv.history.find import Found, find_object
 
 
 def command(

@@ -9,6 +9,7 @@ from mfv.render.text import escape, table
 from mfv.repo.names import RunState
 from mfv.repo.repository import Repository
 from mfv.repo.revision import resolve
+from mfv.repo.statenames import StateNames
 
 
 def command(
@@ -38,16 +39,17 @@ def command(
     if delete and move:
         raise UsageError("a tag is deleted or moved, not both")
     state = repo.state
+    names = StateNames(state)
     if delete:
         bearers = state.tags().get(tag, [])
         if not bearers:
             known = state.tags()
             raise NotFoundError(f"no run bears the tag {tag!r}", hint=did_you_mean(tag, known))
-        chosen = [resolve(state, run) for run in runs] or bearers
+        chosen = [resolve(names, run) for run in runs] or bearers
         repo.tag(remove=[(run, tag) for run in chosen])
         _say(f"took {tag} off", chosen)
         return EXIT_OK
-    chosen = [resolve(state, run) for run in runs or ["@"]]
+    chosen = [resolve(names, run) for run in runs or ["@"]]
     flows = {run.flow for run in chosen}
     off = [
         run for run in state.tags().get(tag, []) if move and run.flow in flows and run not in chosen

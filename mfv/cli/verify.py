@@ -7,7 +7,7 @@ from mfv.cli.command import argument, option
 from mfv.cli.place import repository
 from mfv.cli.reproducing import print_verdict, stopped_by_signals, wish_of, with_secrets
 from mfv.errors import EXIT_FAILED, EXIT_OK
-from mfv.repo.find import find_run
+from mfv.history.find import find_run
 
 
 def command(

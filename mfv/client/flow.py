@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from mfv.client.base import MetaflowObject, flow_runs, is_listed
@@ -21,7 +21,7 @@ class Flow(MetaflowObject):
 
     def __iter__(self) -> Iterator[Run]:
         """The runs in the namespace, newest first by the repository's order."""
-        return self._runs(())
+        return self._runs(self._all(), ())
 
     def __getitem__(self, run_id: str | int) -> Run:
         """The run of that number; KeyError, or MetaflowNamespaceMismatch."""
@@ -33,9 +33,16 @@ class Flow(MetaflowObject):
     def __contains__(self, run_id: object) -> bool:
         return self._has(Run, run_id)
 
-    def runs(self, *tags: str) -> Iterator[Run]:
-        """The runs in the namespace that bear all of `tags`, newest first."""
-        return self._runs(tags)
+    def runs(self, *tags: str, where: str | None = None, sort: str | None = None) -> Iterator[Run]:
+        """The runs in the namespace that bear all of `tags`, newest first.
+
+        `where`: only those for which this query is true, as `mfv log --where` has it:
+        `"lr < 0.01 and accuracy >= 0.9"`. `sort`: by fields, `"-accuracy,started"`. Raises
+        QueryError, which points at what is wrong with it.
+        """
+        if where is None and sort is None:
+            return self._runs(self._all(), tags)
+        return self._runs(self._asked(where, sort), tags)
 
     @property
     def latest_run(self) -> Run | None:
@@ -58,8 +65,19 @@ class Flow(MetaflowObject):
         for state in sorted(states, key=lambda state: (-state.opened, -state.number)):
             yield RunData(self._place, state)
 
-    def _runs(self, tags: tuple[str, ...]) -> Iterator[Run]:
-        for data in self._all():
+    def _asked(self, where: str | None, sort: str | None) -> list[RunData]:
+        from mfv.history import asking
+        from mfv.history.history import History
+
+        with self._place.lock:
+            history = History(self._place.repository)
+            asked = asking.expression(history, flow=self.id, where=where)
+            keys = [] if sort is None else asking.sort_keys(history, sort)
+            chosen = history.select(asked, keys)
+        return [RunData(self._place, run.state) for run in chosen.runs]
+
+    def _runs(self, found: Iterable[RunData], tags: tuple[str, ...]) -> Iterator[Run]:
+        for data in found:
             if is_listed(data, self._namespace) and all(data.bears(tag) for tag in tags):
                 run = Run.__new__(Run)
                 run._data = data

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mfv.errors import NotFoundError, UsageError, did_you_mean
+from mfv.history.history import History
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Task
 from mfv.repo.repository import Repository
@@ -23,7 +24,7 @@ class Found(NamedTuple):
 
 def find_run(repository: Repository, text: str) -> RunView:
     """The run that a revision means."""
-    return RunView(repository, resolve(repository.state, text))
+    return RunView(repository, resolve(History(repository).names, text))
 
 
 def find_object(repository: Repository, text: str) -> Found:
@@ -32,7 +33,7 @@ def find_object(repository: Repository, text: str) -> Found:
     The task may be left out where its step has one (`42/pick/model`), and the step where the
     artifact is one of the last task (`42/model`). Raises NotFoundError with near names.
     """
-    target = resolve_target(repository.state, text)
+    target = resolve_target(History(repository).names, text)
     run, path = RunView(repository, target.run), target.path
     if not path:
         return Found(run)

@@ -23,40 +23,40 @@ _STYLES = {
 }
 
 
-def log_text(
+def log_blocks(
     runs: Sequence[ShownRun],
     earlier: Mapping[str, ShownRun],
     *,
     width: int,
     paint: Paint,
-) -> str:
+) -> list[list[str]]:
     """One line a run, two where one would be too long: what it is, and what it was given and made.
 
     `earlier`: for each run's name the run of its flow before it, whose parameters are compared.
     """
     heads = table([_head(run) for run in runs], width=width)
     details = [_details(run, earlier.get(run.name)) for run in runs]
-    longest = max(map(columns, heads))
+    longest = max(map(columns, heads), default=0)
     together = all(longest + 2 + columns(text) <= width for text in details)
-    lines = []
+    blocks = []
     for run, head, detail in zip(runs, heads, details, strict=True):
         shown = paint(head[:1], *_STYLES.get(run.status, ())) + head[1:]
         if together and detail:
-            lines.append(f"{shown}{' ' * (longest - columns(head))}  {detail}")
+            blocks.append([f"{shown}{' ' * (longest - columns(head))}  {detail}"])
             continue
-        lines.append(shown)
+        blocks.append([shown])
         if detail:
-            lines.append("   " + paint(cut(detail, max(20, width - 3)), "dim"))
-    return "\n".join(lines)
+            blocks[-1].append("   " + paint(cut(detail, max(20, width - 3)), "dim"))
+    return blocks
 
 
-def oneline_text(runs: Sequence[ShownRun], *, width: int) -> str:
+def oneline_blocks(runs: Sequence[ShownRun], *, width: int) -> list[list[str]]:
     """One short line a run."""
     rows = []
     for run in runs:
         tags = " ".join(f"[{escape(tag)}]" for tag in run.tags)
         rows.append((_short_id(run), escape(run.name), run.status, tags))
-    return "\n".join(line.rstrip() for line in table(rows, width=width))
+    return [[line.rstrip()] for line in table(rows, width=width)]
 
 
 def run_json(run: ShownRun) -> dict[str, Any]:
@@ -124,6 +124,8 @@ def _details(run: ShownRun, before: ShownRun | None) -> str:
     if run.trouble is not None:
         return f"damaged: {escape(run.trouble)}"
     pieces = [f"[{escape(tag)}]" for tag in run.tags]
+    if run.status == "open":
+        pieces.append(_progress(run))
     pieces += _parameters(run, before)
     pieces += [f"{escape(name)} {_metric_text(a)}" for name, a in list(run.metrics.items())[:4]]
     if run.manifest is not None and run.manifest.failure is not None:
@@ -131,6 +133,12 @@ def _details(run: ShownRun, before: ShownRun | None) -> str:
         text = f"{run.manifest.failed_step}: {failure.type}: {failure.message}"
         pieces.append(escape(text.splitlines()[0]))
     return "  ".join(pieces)
+
+
+def _progress(run: ShownRun) -> str:
+    """How far an open run is: its tasks done, step by step, the latest step last."""
+    steps = [f"{escape(step)} {len(refs)}" for step, refs in run.steps().items()]
+    return f"done: {', '.join(steps[-3:])}" if steps else "just begun"
 
 
 def _metric_text(artifact: Artifact) -> str:

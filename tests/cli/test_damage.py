@@ -14,12 +14,12 @@ import pytest
 from commands import Ended, mfv_command, python
 from making import damage
 
+from mfv.history.find import find_object, find_run
 from mfv.ids import PackId, Seal
 from mfv.odb.packindex import key_of
 from mfv.repo.archive import key_of as entry_key
 from mfv.repo.archive import list_entries
 from mfv.repo.entries import SealRun
-from mfv.repo.find import find_object, find_run
 from mfv.repo.log import decode_entry
 from mfv.repo.repository import Repository
 

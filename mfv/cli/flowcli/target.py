@@ -7,6 +7,7 @@ from mfv.cli.flowcli.call import Call
 from mfv.cli.place import chosen_folder, repository
 from mfv.client import Run, Step, Task, metadata, namespace
 from mfv.errors import NotFoundError, UsageError
+from mfv.history.history import History
 from mfv.repo.repository import Repository
 from mfv.repo.revision import resolve
 
@@ -32,7 +33,7 @@ def find_run(call: Call, text: str) -> Run:
     """The run of this flow that `text` means: a number, or any other way to name a run."""
     flow = call.flow.__name__
     named = f"{flow}/{text}" if text.isdecimal() else text
-    found = resolve(choose_repository(call).state, named)
+    found = resolve(History(choose_repository(call)).names, named)
     if found.flow != flow:
         raise NotFoundError(f"{text} is {found.name}, no run of {flow}")
     return Run(found.name)

@@ -110,7 +110,6 @@ def test_whatever_is_read_quickly_is_read_as_typer_reads_it(name: str, words: li
         ("log", ["--nope"]),
         ("log", ["-n"]),
         ("log", ["-n", "x"]),
-        ("log", ["-n", "-1"]),
         ("log", ["--json=1"]),
         ("log", ["a", "b"]),
         ("log", ["--help"]),

@@ -10,6 +10,7 @@ from making import damage
 from mfv.client import Flow, Metaflow, Run, namespace
 from mfv.errors import CorruptError
 from mfv.odb.packindex import key_of
+from mfv.query.errors import QueryError
 from mfv.repo.repository import Repository
 
 
@@ -47,6 +48,19 @@ def test_runs_are_filtered_by_all_of_the_tags() -> None:
 def test_runs_are_filtered_by_system_tags_too() -> None:
     namespace(None)
     assert [run.id for run in Flow("DemoFlow").runs("user:ben", "runtime:dev")] == ["3"]
+
+
+def test_runs_are_asked_for_by_a_query() -> None:
+    namespace(None)
+    flow = Flow("DemoFlow")
+    assert [run.id for run in flow.runs(where="status = ok")] == [
+        run.id for run in flow if run.successful
+    ]
+    numbers = [run.id for run in flow.runs(where="number > 1 and not tag:nix", sort="number")]
+    assert numbers == sorted(run.id for run in flow if int(run.id) > 1)
+    assert [run.id for run in flow.runs("baseline", where="number < 3")] == ["1"]
+    with pytest.raises(QueryError, match="no run has a field 'nix'"):
+        flow.runs(where="nix < 3")
 
 
 def test_a_flow_began_with_its_first_run_and_has_no_tags() -> None:

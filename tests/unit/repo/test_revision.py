@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
+from making import memory_repository
 
 from mfv.errors import AmbiguousError, NotFoundError, UsageError
+from mfv.index import schema
+from mfv.index.index import Index
+from mfv.index.names import IndexNames
+from mfv.index.rows import RowWriter
 from mfv.repo.names import RunState, State
-from mfv.repo.revision import resolve, resolve_target
+from mfv.repo.revision import Names, resolve, resolve_target
+from mfv.repo.statenames import StateNames
 
 IDS = {
     ("TrainFlow", 1): "3fa9c1aa",
@@ -17,8 +25,22 @@ IDS = {
 TAGS = {("TrainFlow", 1): ["prod", "old"], ("TrainFlow", 3): ["prod", "beef"]}
 
 
-@pytest.fixture
-def state() -> State:
+def index_of(state: State) -> IndexNames:
+    """The same runs in an index."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(schema.TABLES + schema.INDEXES)
+    RowWriter(connection, memory_repository()).write(state)
+    return IndexNames(Index(connection, lambda: connection))
+
+
+@pytest.fixture(params=[StateNames, index_of])
+def names(request: pytest.FixtureRequest) -> Names:
+    """Every way in which runs are looked up."""
+    made: Names = request.param(all_runs())
+    return made
+
+
+def all_runs() -> State:
     made = State()
     for opened, ((flow, number), prefix) in enumerate(IDS.items(), 1):
         run = RunState(flow, number, opened)
@@ -63,8 +85,8 @@ def state() -> State:
         ("3fa9c1bb~1", "TrainFlow/1"),
     ],
 )
-def test_every_form_means_its_run(state: State, text: str, name: str) -> None:
-    assert resolve(state, text).name == name
+def test_every_form_means_its_run(names: Names, text: str, name: str) -> None:
+    assert resolve(names, text).name == name
 
 
 @pytest.mark.parametrize(
@@ -79,21 +101,21 @@ def test_every_form_means_its_run(state: State, text: str, name: str) -> None:
     ],
 )
 def test_a_path_may_follow_what_means_a_run(
-    state: State, text: str, name: str, path: tuple[str, ...]
+    names: Names, text: str, name: str, path: tuple[str, ...]
 ) -> None:
-    target = resolve_target(state, text)
+    target = resolve_target(names, text)
     assert (target.run.name, target.path) == (name, path)
 
 
-def test_a_path_where_a_run_is_wanted_is_refused_with_the_run(state: State) -> None:
+def test_a_path_where_a_run_is_wanted_is_refused_with_the_run(names: Names) -> None:
     with pytest.raises(UsageError) as caught:
-        resolve(state, "TrainFlow/2/start")
+        resolve(names, "TrainFlow/2/start")
     assert "TrainFlow/2" in (caught.value.hint or "")
 
 
-def test_a_flow_alone_is_no_run(state: State) -> None:
+def test_a_flow_alone_is_no_run(names: Names) -> None:
     with pytest.raises(UsageError) as caught:
-        resolve(state, "TrainFlow")
+        resolve(names, "TrainFlow")
     assert "TrainFlow@latest" in (caught.value.hint or "")
 
 
@@ -106,10 +128,10 @@ def test_a_flow_alone_is_no_run(state: State) -> None:
     ],
 )
 def test_what_means_several_runs_is_refused_with_all_of_them(
-    state: State, text: str, candidates: set[str]
+    names: Names, text: str, candidates: set[str]
 ) -> None:
     with pytest.raises(AmbiguousError) as caught:
-        resolve(state, text)
+        resolve(names, text)
     assert set(caught.value.candidates) == candidates
     assert caught.value.exit_status == 4
 
@@ -126,10 +148,10 @@ def test_what_means_several_runs_is_refused_with_all_of_them(
     ],
 )
 def test_what_names_nothing_is_not_found_with_what_is_near(
-    state: State, text: str, hint: str
+    names: Names, text: str, hint: str
 ) -> None:
     with pytest.raises(NotFoundError) as caught:
-        resolve(state, text)
+        resolve(names, text)
     assert hint in (caught.value.hint or "")
 
 
@@ -157,13 +179,13 @@ def test_what_names_nothing_is_not_found_with_what_is_near(
         "\x1b[31m",
     ],
 )
-def test_nonsense_is_not_found_and_nothing_worse(state: State, text: str) -> None:
+def test_nonsense_is_not_found_and_nothing_worse(names: Names, text: str) -> None:
     with pytest.raises(NotFoundError):
-        resolve(state, text)
+        resolve(names, text)
 
 
 @pytest.mark.parametrize("text", ["1", "@", "prod", "abcd", "Flow@latest"])
 def test_where_there_are_no_runs_the_hint_says_how_to_make_one(text: str) -> None:
     with pytest.raises(NotFoundError) as caught:
-        resolve(State(), text)
+        resolve(StateNames(State()), text)
     assert text == "Flow@latest" or "mfv run" in (caught.value.hint or "")
