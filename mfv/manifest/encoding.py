@@ -9,7 +9,7 @@ field existed stays canonical.
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -24,7 +24,7 @@ _MAP_16 = b"\xde\x00"  # and the count in one more byte
 _making_a_decoder = Lock()
 _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[type[msgspec.Struct], msgspec.msgpack.Decoder[msgspec.Struct]] = {}
-_defaults: dict[type[msgspec.Struct], dict[str, object]] = {}
+_shapes: dict[type[msgspec.Struct], _Shape] = {}
 
 
 def encode(record: msgspec.Struct) -> bytes:
@@ -72,30 +72,50 @@ def _settled(record: R) -> R:
     give one value two encodings. Rows (`array_like`) hold no records and are not looked into.
     """
     changed: dict[str, Any] = {}
-    defaults = _defaults_of(type(record))
-    for name in record.__struct_fields__:
+    shape = _shapes.get(type(record)) or _shape_of(type(record))
+    for name in shape.holders:
         value = kept = getattr(record, name)
-        if isinstance(value, msgspec.Struct):
+        if isinstance(value, tuple):
+            for one in value:
+                if _settled(one) is not one:
+                    kept = tuple(map(_settled, value))
+                    break
+        elif value is not None:
             kept = _settled(value)
-        elif type(value) is tuple and value and _is_record(value[0]):
-            kept = tuple(map(_settled, value))
-        if name in defaults and kept == defaults[name]:
-            kept = defaults[name]
         if kept is not value:
             changed[name] = kept
+    for name, default in shape.defaults:
+        value = changed.get(name) or getattr(record, name)
+        if value is not default and value == default:
+            changed[name] = default
     return msgspec.structs.replace(record, **changed) if changed else record
 
 
-def _is_record(value: object) -> bool:
-    return isinstance(value, msgspec.Struct) and not value.__struct_config__.array_like
+class _Shape(NamedTuple):
+    """What has to be looked at of a kind of records."""
+
+    holders: tuple[str, ...]  # fields that hold a record, or a tuple of records
+    defaults: tuple[tuple[str, object], ...]  # left out, and not one object for all equal values
 
 
-def _defaults_of(kind: type[msgspec.Struct]) -> dict[str, object]:
-    """The defaults of the fields that `kind` leaves out when they hold them."""
-    found = _defaults.get(kind)
-    if found is None:
-        names, values = kind.__struct_fields__, kind.__struct_defaults__
-        leaves_out = kind.__struct_config__.omit_defaults
-        pairs = zip(names[len(names) - len(values) :], values, strict=True) if leaves_out else ()
-        found = _defaults[kind] = dict(pairs)
-    return found
+def _shape_of(kind: type[msgspec.Struct]) -> _Shape:
+    hints = get_type_hints(kind)
+    holders = tuple(name for name in kind.__struct_fields__ if _holds_records(hints[name]))
+    names, values = kind.__struct_fields__, kind.__struct_defaults__
+    pairs = zip(names[len(names) - len(values) :], values, strict=True)
+    leaves_out = kind.__struct_config__.omit_defaults
+    defaults = tuple(pair for pair in pairs if leaves_out and not _is_one_object(pair[1]))
+    return _shapes.setdefault(kind, _Shape(holders, defaults))
+
+
+def _holds_records(hint: Any) -> bool:
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return not hint.__struct_config__.array_like
+    return any(map(_holds_records, get_args(hint)))
+
+
+def _is_one_object(default: object) -> bool:
+    """Whether every value that equals `default`, and has its type, is this very object."""
+    if isinstance(default, int):
+        return default in (0, 1)
+    return default is None or (isinstance(default, (str, bytes, tuple)) and not default)
