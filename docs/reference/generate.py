@@ -68,6 +68,9 @@ _RUN = {
     "ended": "µs since 1970; null while it is open",
     "seconds": "how long it took",
     "tags": "list of tags",
+    "removed": "when it went into the trash, µs since 1970; null if it is not there",
+    "swept": "whether of it only record and code are left",
+    "dropped": "list of artifacts whose bytes were let go: `name`, or `step/name`",
     "parameters": "object: name to value, or to `type` and `id` where the value is no scalar",
     "metrics": "object: the numbers that its last step left",
     "user": "who ran it",
@@ -125,7 +128,7 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
         }
     },
     "log": {
-        "One object a line for each run; a run that is damaged has the first nine keys and "
+        "One object a line for each run; a run that is damaged has the first twelve keys and "
         "`damaged`, which says how.": _RUN,
         "`--columns FIELD,...`: one object a line for each run.": {
             "run": "its name, `Flow/number`",
@@ -335,12 +338,28 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "kept_bytes": "their size together",
             "dead_inside": "bytes in kept packs that no run needs",
             "runs": "how many runs there are",
+            "removed": "list of the runs that went into the trash, since no rule keeps them",
+            "kept_runs": "list of `run`, `reasons`: what the rules keep; empty without rules",
+            "swept": "list of the runs of which only record and code are kept from now on",
             "repack": "null without `--repack`; else `packs`: list of `pack`, `size`, `kept` "
             "(bytes that runs need) of the packs rewritten, with `bytes` and `kept_bytes` of them "
             "together; `written`: list of `pack`, `size`; `deleted`: the old packs; `staying`: how "
             "many packs are as they were; `entries`: files of the log that went into `archives` "
             "new archives; `archived_to`: the last entry in one; `damaged`: what is, in words",
         }
+    },
+    "rm": {
+        "One object.": {
+            "dry_run": "whether nothing was removed",
+            "removed": "list of the runs that went into the trash",
+        },
+        "With `--artifact`: one object.": {
+            "dry_run": "whether nothing was let go",
+            "dropped": "object: run to the list of names whose bytes are kept no longer",
+        },
+    },
+    "restore": {
+        "One object.": {"restored": "list of the runs that came back"},
     },
     "fsck": {
         "One object.": {

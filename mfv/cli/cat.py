@@ -9,6 +9,7 @@ from mfv.errors import EXIT_OK, AmbiguousError, NotFoundError, UsageError, did_y
 from mfv.history.find import find_object, find_run
 from mfv.ids import BlobId
 from mfv.manifest.artifact import PICKLE, SCALAR, Artifact
+from mfv.repo.gone import told_if_gone
 from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
 
@@ -38,7 +39,8 @@ def command(
         raise UsageError(
             f"{target!r} is no artifact", hint=f"`mfv show {target}` lists what there is"
         )
-    _cat(repo, found.artifact, target, load=load, raw=raw)
+    with told_if_gone(found.run.state, found.artifact.name):
+        _cat(repo, found.artifact, target, load=load, raw=raw)
     return EXIT_OK
 
 

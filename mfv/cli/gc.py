@@ -1,23 +1,52 @@
 """`mfv gc`"""
 
+from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
 from mfv.cli.command import option
 from mfv.cli.place import repository
-from mfv.errors import EXIT_CORRUPT, EXIT_OK, UsageError
-from mfv.maintain import logarchive, repack
+from mfv.errors import EXIT_CORRUPT, EXIT_OK, NotFoundError, UsageError, did_you_mean
+from mfv.maintain import logarchive, repack, sweep
 from mfv.maintain.gc import GRACE, GcPlan, plan, run
 from mfv.maintain.logarchive import ArchivePlan
 from mfv.maintain.marks import Marks
 from mfv.maintain.repack import Repacked, RepackPlan
-from mfv.render.text import escape
+from mfv.maintain.retention import Policy
+from mfv.maintain.sweep import RunsPlan
+from mfv.render.terminal import width
+from mfv.render.text import escape, table
 from mfv.render.units import count, duration, size
+from mfv.repo.config import period
+from mfv.repo.names import RunState
 from mfv.repo.repository import Repository
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_NAMED = 20  # runs that are named; of more the number is told
 
 
 def command(
+    flow: Annotated[
+        list[str],
+        option("--flow", help="The rules are for the runs of this flow alone.", metavar="FLOW"),
+    ] = (),  # type: ignore[assignment]
+    keep_last: Annotated[
+        int | None, option("--keep-last", help="Keep the newest so many.", metavar="N")
+    ] = None,
+    keep_within: Annotated[
+        str | None,
+        option(
+            "--keep-within",
+            help="Keep those begun so long before the newest: 30d, 12w.",
+            metavar="AGE",
+        ),
+    ] = None,
+    keep_tagged: Annotated[bool, option("--keep-tagged", help="Keep those with a tag.")] = False,
+    keep_successful: Annotated[
+        bool, option("--keep-successful", help="Keep those that succeeded.")
+    ] = False,
+    keep_where: Annotated[
+        str | None,
+        option("--keep-where", help="Keep those for which this is true.", metavar="QUERY"),
+    ] = None,
     dry_run: Annotated[
         bool, option("-n", "--dry-run", help="Say what would be deleted; delete nothing.")
     ] = False,
@@ -33,15 +62,40 @@ def command(
 ) -> int:
     """Delete what no run needs: what crashed runs and stopped commands left behind.
 
-    No run is deleted. Safe beside anything else that works on the repository, `--prune now` and
-    `--repack` too, and may be stopped at any time; what is younger than an hour is spared, so that
-    writers need not store twice. `--repack` exits with 5 if something that runs need is damaged.
+    With rules (`--keep-…`, or `keep` in config.toml) runs that none of them keeps go into the
+    trash, flow by flow, from where `mfv restore` brings them back. Runs that have been there for
+    30 days (`trash` in config.toml) lose their bytes; record and code stay. Without a rule no run
+    is removed.
 
-    Examples: mfv gc --dry-run · mfv gc · mfv gc --prune now · mfv gc --repack
+    Safe beside anything else that works on the repository, `--prune now` and `--repack` too, and
+    may be stopped at any time; what is younger than an hour is spared, so that writers need not
+    store twice. `--prune AGE` says so for the trash as well.
+
+    What is needed no more, but lies in a pack beside what is, is freed by `--repack`; that exits
+    with 5 if something that runs need is damaged.
+
+    Examples: mfv gc --dry-run · mfv gc · mfv gc --keep-last 50 --keep-tagged --dry-run ·
+    mfv gc --prune now · mfv gc --repack
     """
-    grace = GRACE if prune is None else _seconds(prune)
     repo = repository()
-    marks = Marks(repo)
+    grace = GRACE if prune is None else _seconds("--prune", prune)
+    trash = repo.config.trash if prune is None else grace
+    policy = _policy(repo, keep_last, keep_within, keep_tagged, keep_successful, keep_where)
+    if flow and not policy:
+        raise UsageError("--flow is for rules: say what to keep", hint="--keep-last N, …")
+    runs = sweep.plan(
+        repo, policy, grace=trash, asked=_asked(repo, policy), flows=_known(repo, flow)
+    )
+    swept = [one.name for one in runs.due]
+    if not dry_run:
+        swept = sweep.run(repo, runs, policy, grace=trash)
+    # What is removed just now is swept in time; what would be swept is taken for swept.
+    going = list(runs.due) if dry_run else []
+    if dry_run and trash == 0:
+        found = [repo.log.state.find(one.run.flow, one.run.number) for one in runs.leaving]
+        going += [one for one in found if one is not None]
+        swept = [one.name for one in going]
+    marks = Marks(repo, [(one.flow, one.number) for one in going])
     planned = plan(repo, grace=grace, marks=marks)
     if not dry_run:
         planned = run(repo, planned, grace=grace, marks=marks)
@@ -49,8 +103,10 @@ def command(
     if json:
         from mfv.render.json import document
 
-        print(document({**_facts(planned, dry_run), "repack": rewritten and rewritten.facts()}))
+        facts = {**_facts(planned, dry_run), **_runs_facts(runs, swept)}
+        print(document({**facts, "repack": rewritten and rewritten.facts()}))
     else:
+        _print_runs(runs, swept, dry_run)
         _print(planned, dry_run, grace)
         if rewritten is not None:
             rewritten.print(dry_run)
@@ -145,15 +201,96 @@ def _print(planned: GcPlan, dry_run: bool, grace: float) -> None:
         f"kept {count(planned.kept, 'pack')}, {size(planned.kept_size)}, for "
         f"{count(planned.runs, 'run')}"
     )
+    if planned.dead_inside > planned.kept_size // 10 and planned.dead_inside > 1 << 20:
+        print(
+            f"{size(planned.dead_inside)} of that are needed no more: `mfv gc --repack` frees them"
+        )
     if planned.spared:
         young = f"younger than {duration(grace)} (`--prune now` takes them too)"
         print(f"spared {count(planned.spared, 'pack')} {young}")
 
 
-def _seconds(age: str) -> float:
-    if age == "now":
-        return 0.0
-    number, unit = age[:-1], age[-1:]
-    if not number.isdecimal() or unit not in _UNITS:
-        raise UsageError(f"{age!r} is no age", hint="say now, 30m, 12h, 2d or 1w")
-    return int(number) * _UNITS[unit]
+def _policy(
+    repo: Repository,
+    last: int | None,
+    within: str | None,
+    tagged: bool,
+    successful: bool,
+    where: str | None,
+) -> Policy:
+    """The rules of the command line, or those of the config where it has none."""
+    if last is not None and last < 0:
+        raise UsageError("--keep-last wants 0 or more")
+    seconds = None if within is None else _seconds("--keep-within", within)
+    given = Policy(last, seconds, tagged, successful, where)
+    if given:
+        return given
+    config = repo.config
+    return Policy(
+        config.keep_last,
+        config.keep_within,
+        config.keep_tagged,
+        config.keep_successful,
+        config.keep_where,
+    )
+
+
+def _asked(repo: Repository, policy: Policy) -> Callable[[RunState], bool] | None:
+    """Whether the policy's query is true of a run."""
+    if policy.where is None:
+        return None
+    from mfv.history import asking
+    from mfv.history.history import History
+
+    history = History(repo)
+    chosen = history.select(asking.expression(history, where=policy.where))
+    names = {run.name for run in chosen.runs}
+    return lambda run: run.name in names
+
+
+def _known(repo: Repository, flows: list[str]) -> list[str]:
+    known = repo.state.runs
+    for flow in flows:
+        if flow not in known:
+            raise NotFoundError(f"there is no flow {flow!r}", hint=did_you_mean(flow, known))
+    return flows
+
+
+def _runs_facts(runs: RunsPlan, swept: list[str]) -> dict[str, object]:
+    return {
+        "removed": [one.run.name for one in runs.leaving],
+        "kept_runs": [
+            {"run": one.run.name, "reasons": list(one.reasons)}
+            for one in runs.decisions
+            if one.is_kept
+        ],
+        "swept": swept,
+    }
+
+
+def _print_runs(runs: RunsPlan, swept: list[str], dry_run: bool) -> None:
+    if runs.decisions:
+        rows = [
+            (
+                escape(one.run.name),
+                "keep" if one.is_kept else "remove",
+                escape(", ".join(one.reasons)),
+            )
+            for one in runs.decisions
+        ]
+        if dry_run:
+            print("\n".join(table(rows, width=width(), shrink=2)))
+        gone, kept = len(runs.leaving), len(runs.decisions) - len(runs.leaving)
+        verb = "would put" if dry_run else "put"
+        print(f"{verb} {count(gone, 'run')} into the trash; the rules keep {count(kept, 'run')}")
+    if swept:
+        verb = "would sweep" if dry_run else "swept"
+        what = ", ".join(map(escape, swept)) if len(swept) <= _NAMED else count(len(swept), "run")
+        print(f"{verb} {what}: records and code stay")
+
+
+def _seconds(name: str, age: str) -> float:
+    found = period(age)
+    if found is None:
+        raise UsageError(f"{name}: {age!r} is no age", hint="say now, 30m, 12h, 2d or 1w")
+    return found

@@ -63,6 +63,7 @@ def command(
         str | None,
         option("--format", help="A line a run: '{name} {params.lr:>8}'.", metavar="TEMPLATE"),
     ] = None,
+    trash: Annotated[bool, option("--trash", help="The runs that are in the trash.")] = False,
     follow: Annotated[
         bool, option("-f", "--follow", help="Go on, and tell of runs that begin and end.")
     ] = False,
@@ -119,7 +120,7 @@ def command(
     limit = number if number is not None else (0 if many else _SHOWN)
     if limit < 0:
         raise UsageError("-n wants 0 or more")
-    chosen = history.select(asked, keys, limit or None)
+    chosen = history.select(asked, keys, limit or None, trash=trash)
     runs = chosen.runs[::-1] if reverse or follow else chosen.runs
     if group_by is not None:
         _print_groups(history, runs, group_by, json)
@@ -130,7 +131,8 @@ def command(
     elif runs:
         _print_text(history, runs, spark, oneline=oneline, stat=stat, graph=graph, live=follow)
     elif not follow:
-        print("no runs" if asked is not None else "no runs yet: `mfv run FLOW.py` makes one")
+        any_at_all = asked is not None or trash
+        print("no runs" if any_at_all else "no runs yet: `mfv run FLOW.py` makes one")
     if number is None and limit and (left := chosen.count_left()):
         print(f"and {left} earlier (`mfv log -n 0` lists all)", file=sys.stderr)
     judged = _judge(history, chosen.runs)

@@ -10,6 +10,7 @@ from mfv.errors import EXIT_OK
 from mfv.history.find import Found, find_object
 from mfv.manifest.records import Task
 from mfv.render.text import escape
+from mfv.repo.gone import told_if_gone
 from mfv.repo.logs import Line, read_lines
 
 
@@ -31,12 +32,14 @@ def command(
     """
     repo = repository()
     both = stdout == stderr
-    for task in _tasks(find_object(repo, target)):
+    found = find_object(repo, target)
+    for task in _tasks(found):
         lines: list[tuple[Line, str]] = []
-        if stdout or both:
-            lines += [(line, "stdout") for line in read_lines(repo.database, task.stdout)]
-        if stderr or both:
-            lines += [(line, "stderr") for line in read_lines(repo.database, task.stderr)]
+        with told_if_gone(found.run.state):
+            if stdout or both:
+                lines += [(line, "stdout") for line in read_lines(repo.database, task.stdout)]
+            if stderr or both:
+                lines += [(line, "stderr") for line in read_lines(repo.database, task.stderr)]
         lines.sort(key=lambda pair: pair[0].time)
         _print(task, lines, timestamps, json)
     return EXIT_OK

@@ -33,6 +33,8 @@ COMMANDS = {
     "clone": Entry("clone", "Bring back the code and inputs of a run.", REPRODUCE),
     "verify": Entry("verify", "Run a run again and prove that it gives the same.", REPRODUCE),
     "env": Entry("env", "Write out the environment of a run.", REPRODUCE),
+    "rm": Entry("rm", "Put runs into the trash, or let artifacts' bytes go.", KEEP),
+    "restore": Entry("restore", "Bring runs back out of the trash.", KEEP),
     "gc": Entry("gc", "Delete what no run needs.", KEEP),
     "fsck": Entry("fsck", "Check the repository.", KEEP),
     "reindex": Entry("reindex", "Make the index of runs anew.", KEEP),

@@ -243,6 +243,10 @@ def find_run_data(place: Place, flow: str, number: str) -> RunData:
         run = runs.get(as_number(number))
         if run is not None:
             return RunData(place, run)
+        removed = place.state().find(flow, as_number(number) or 0)
+        if removed is not None:
+            hint = f"`mfv restore {removed.name}` brings it back"
+            raise MetaflowNotFound(f"{removed.name} is in the trash", hint=hint)
         first, last = min(runs), max(runs)
     raise MetaflowNotFound(f"{flow} has no run {number!r}", hint=f"its runs are {first} to {last}")
 
@@ -250,9 +254,10 @@ def find_run_data(place: Place, flow: str, number: str) -> RunData:
 def flow_runs(place: Place, flow: str) -> dict[int, RunState]:
     """The runs of a flow by number, never none; MetaflowNotFound with near names."""
     with place.lock:
-        known = place.state().runs
-        if known.get(flow):
-            return dict(known[flow])
+        state = place.state()
+        known = [name for name in state.runs if state.listed(name)]
+        if flow in known:
+            return state.listed(flow)
         hint = did_you_mean(flow, known) or "`mfv log` lists the runs"
     raise MetaflowNotFound(f"there is no flow {flow!r}", hint=hint)
 

@@ -108,8 +108,10 @@ class Metaflow:
     def __iter__(self) -> Iterator[Flow]:
         newest: dict[str, int] = {}
         with self._place.lock:
-            for name, runs in self._place.state().runs.items():
-                newest[name] = max((run.opened for run in runs.values()), default=0)
+            state = self._place.state()
+            for name in state.runs:
+                if runs := state.listed(name):
+                    newest[name] = max(run.opened for run in runs.values())
         for name in sorted(newest, key=lambda name: (-newest[name], name)):
             try:
                 yield self[name]

@@ -16,6 +16,7 @@ from mfv.client.place import Place
 from mfv.errors import did_you_mean
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Environment, Log, Opening, Task, TaskRef, Tree
+from mfv.repo.gone import told_if_gone
 from mfv.repo.logs import Line, read_lines
 from mfv.repo.names import OPEN, RunState
 from mfv.repo.view import RunView
@@ -222,7 +223,7 @@ class RunData:
         """The value of an artifact, every byte verified. Unpickles."""
         from mfv.repo.artifacts import load
 
-        with self.place.lock:
+        with self.place.lock, told_if_gone(self.state, artifact.name):
             return load(self.place.repository.database, artifact)
 
     def read_blob(self, blob: bytes) -> bytes:
@@ -233,7 +234,7 @@ class RunData:
 
     def lines(self, log: Log) -> Iterator[Line]:
         """The lines of a log."""
-        with self.place.lock:
+        with self.place.lock, told_if_gone(self.state):
             # What is kept of a blob is mapped or in memory: only the look-up needs the lock.
             lines = read_lines(self.place.repository.database, log)
             first = next(lines, None)

@@ -67,18 +67,22 @@ class History:
         where: Expression | None = None,
         sort: Sequence[SortKey] = (),
         limit: int | None = None,
+        *,
+        trash: bool = False,
     ) -> Selection:
         """The runs for which `where` holds, sorted; of equal ones, and without a key, newest first.
 
-        `limit`: at most so many.
+        `limit`: at most so many. `trash`: those in the trash, else those that are not.
         """
         asks = where is not None or bool(sort)
         index = self._index(QUERIES_FROM if asks else NAMES_FROM)
         if index is not None:
-            return self._by_index(index, where, sort, limit)
+            return self._by_index(index, where, sort, limit, trash)
         if not asks:
-            return _taken((self._view(state) for state in self.repository.state), limit)
-        return self._looked_through(self._all, where, sort, limit)
+            states = (state for state in self.repository.state if state.in_trash == trash)
+            return _taken(map(self._view, states), limit)
+        facts = (one for one in self._all if one.run.state.in_trash == trash)
+        return self._looked_through(facts, where, sort, limit)
 
     def before(self, run: RunView) -> RunView | None:
         """The run of its flow before this one; None for the first."""
@@ -110,11 +114,14 @@ class History:
         where: Expression | None,
         sort: Sequence[SortKey],
         limit: int | None,
+        trash: bool,
     ) -> Selection:
         from mfv.query import sql
 
         catalog = self.catalog
         condition = sql.Condition("1") if where is None else sql.condition(where, catalog)
+        which = "removed != 0" if trash else "removed = 0"
+        condition = condition._replace(sql=f"{which} AND {condition.sql}")
         orders = [sql.order(key.field, catalog) for key in sort]
         if not condition.exact or None in orders:
             found = index.select(condition.sql, condition.values)

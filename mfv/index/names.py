@@ -26,14 +26,17 @@ class IndexNames:
         return found
 
     def tags(self) -> Collection[str]:
-        return {tag for (tag,) in self._index.rows("SELECT DISTINCT tag FROM tags")}
+        sql = "SELECT DISTINCT tag FROM tags JOIN runs USING (seq) WHERE removed = 0"
+        return {tag for (tag,) in self._index.rows(sql)}
 
     def some_runs(self) -> list[str]:
-        sql = "SELECT flow || '/' || number FROM runs ORDER BY seq DESC LIMIT ?"
+        sql = "SELECT flow || '/' || number FROM runs WHERE removed = 0 ORDER BY seq DESC LIMIT ?"
         return [name for (name,) in self._index.rows(sql, (_NEAR,))]
 
     def count(self, flow: str | None) -> int:
-        return self._index.count("flow = ?", (flow,)) if flow else self._index.count()
+        if flow:
+            return self._index.count("removed = 0 AND flow = ?", (flow,))
+        return self._index.count("removed = 0")
 
     def bounds(self, flow: str) -> tuple[int, int]:
         sql = "SELECT min(number), max(number) FROM runs WHERE flow = ?"
@@ -44,7 +47,7 @@ class IndexNames:
         return self._of(flow, "number = ?", number)
 
     def bearing(self, tag: str, flow: str | None) -> RunState | None:
-        where = "seq IN (SELECT seq FROM tags WHERE tag = ?)"
+        where = "removed = 0 AND seq IN (SELECT seq FROM tags WHERE tag = ?)"
         return next(iter(self._of(flow, where, tag, limit=1)), None)
 
     def prefixed(self, prefix: str, flow: str | None) -> list[RunState]:
@@ -54,12 +57,12 @@ class IndexNames:
         return self._of(flow, both, low, high, low, high)
 
     def newest(self, flow: str | None, back: int) -> RunState | None:
-        return next(iter(self._of(flow, "1", limit=1, offset=back)), None)
+        return next(iter(self._of(flow, "removed = 0", limit=1, offset=back)), None)
 
     def before(self, run: RunState, count: int) -> RunState | None:
         if count < 1:
             return run
-        where, values = "flow = ? AND number < ?", (run.flow, run.number)
+        where, values = "removed = 0 AND flow = ? AND number < ?", (run.flow, run.number)
         found = self._index.select(
             where, values, order="number DESC", limit=1, offset=min(count, 1 << 40) - 1
         )

@@ -15,7 +15,18 @@ from mfv.repo.names import RunState
 from mfv.repo.repository import Repository
 
 _OWN = (
-    *("seq", "flow", "number", "status", "started", "ended", "user", "host", "commit_id"),
+    *(
+        "seq",
+        "flow",
+        "number",
+        "status",
+        "started",
+        "removed",
+        "ended",
+        "user",
+        "host",
+        "commit_id",
+    ),
     *("branch", "failed_step", "failure", "step_set"),
 )
 _ENCODER = msgspec.msgpack.Encoder()
@@ -79,6 +90,7 @@ class RowWriter:
             state.number,
             state.status,
             state.time,
+            state.removed,
             None if manifest is None else manifest.ended,
             None if opening is None else opening.user,
             None if opening is None else opening.host,

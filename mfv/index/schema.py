@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 # Values that runs have under one name stand in a column of their own, `v0`, `v1`, …, added to
 # `runs` when the name is first met: a query reads a million of them in a tenth of a second, and no
@@ -17,6 +17,7 @@ CREATE TABLE runs (
     number INTEGER NOT NULL,
     status TEXT NOT NULL,  -- as recorded; whether an open run goes on is not known here
     started INTEGER NOT NULL,  -- µs since 1970
+    removed INTEGER NOT NULL,  -- into the trash, µs since 1970; 0: it is not there
     ended INTEGER,
     user TEXT,
     host TEXT,  -- where it ran

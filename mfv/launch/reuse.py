@@ -54,7 +54,7 @@ def origin_of(
         return None
     present = Present(repository, opening, _secret(prepared))
     current = Current()
-    runs = repository.log.state.runs.get(recorder.flow, {})
+    runs = repository.log.state.listed(recorder.flow)
     newest = sorted(runs.values(), key=lambda run: run.opened, reverse=True)
     others = [state for state in newest if state.number != recorder.number]
 

@@ -21,6 +21,8 @@ from mfv.repo import trees
 from mfv.repo.entries import Entry, OpenRun, SealRun, Tasks
 from mfv.repo.names import State
 from mfv.repo.reachable import (
+    ALL,
+    Keeping,
     blobs_of_manifest,
     blobs_of_opening,
     blobs_of_task,
@@ -44,8 +46,10 @@ class Marks:
     They only ever become more: what is marked and needed no longer is kept once too often.
     """
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, without: Iterable[tuple[str, int]] = ()) -> None:
+        """`without`: runs that are taken to be swept, to see what that would bring."""
         self._repository = repository
+        self._without = frozenset(without)
         self._forget()
 
     def catch_up(self) -> None:
@@ -77,9 +81,9 @@ class Marks:
                     case OpenRun():
                         self._add_opening(entry.body.opening, entry.body.pack, new)
                     case Tasks():
-                        self._add_tasks(entry.body.tasks, new)
+                        self._add_tasks(entry.body.tasks, new, ALL)
                     case SealRun():
-                        self._add_manifest(entry.body.manifest, entry.body.pack, new)
+                        self._add_manifest(entry.body.manifest, entry.body.pack, new, ALL)
                 self.entry = entry.number
         return new
 
@@ -99,11 +103,14 @@ class Marks:
         new: list[bytes] = []
         with self._all_or_nothing():
             for run in log.state:
+                keeping = Keeping.of(run)
+                if (run.flow, run.number) in self._without:
+                    keeping = keeping._replace(swept=True)
                 if run.opening is not None:
                     self._add_opening(run.opening, run.opening_pack, new)
-                self._add_tasks(run.tasks, new)
+                self._add_tasks(run.tasks, new, keeping)
                 if run.manifest is not None:
-                    self._add_manifest(run.manifest, run.pack, new)
+                    self._add_manifest(run.manifest, run.pack, new, keeping)
             self.entry = entry
 
     @contextlib.contextmanager
@@ -137,17 +144,20 @@ class Marks:
             for part in tree.parts:
                 self._add_tree(part, new, is_part=True)
 
-    def _add_tasks(self, refs: Sequence[TaskRef], new: list[bytes]) -> None:
+    def _add_tasks(self, refs: Sequence[TaskRef], new: list[bytes], keeping: Keeping) -> None:
         for ref in refs:
+            # A record names its run, so no other one leads to the same, and may keep more of it.
             task = self._record(TaskId(ref.manifest), ref.pack, Task, new)
             if task is not None:
-                self._add_blobs(blobs_of_task(task), new)
+                self._add_blobs(blobs_of_task(task, keeping), new)
 
-    def _add_manifest(self, manifest: bytes, pack: bytes | None, new: list[bytes]) -> None:
+    def _add_manifest(
+        self, manifest: bytes, pack: bytes | None, new: list[bytes], keeping: Keeping
+    ) -> None:
         record = self._record(RunId(manifest), pack, Run, new)
         if record is not None:
             self._add_opening(record.opening, None, new)
-            self._add_tasks(record.tasks, new)
+            self._add_tasks(record.tasks, new, keeping)
             self._add_blobs(blobs_of_manifest(record), new)
 
     def _record(

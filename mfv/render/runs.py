@@ -71,6 +71,9 @@ def run_json(run: ShownRun) -> dict[str, Any]:
         "ended": None,
         "seconds": None,
         "tags": list(run.tags),
+        "removed": run.state.removed or None,
+        "swept": run.state.swept,
+        "dropped": list(run.state.dropped),
     }
     if run.trouble is not None:
         return {**found, "damaged": run.trouble}

@@ -23,6 +23,8 @@ def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> s
     facts = [
         ("status", f"{status_text(run.status, paint)} in {duration(run.seconds)}"),
         ("started", when),
+        ("in the trash", _trash_text(run)),
+        ("let go", ", ".join(escape(name) for name in run.state.dropped)),
         ("tags", " ".join(escape(tag) for tag in run.tags)),
         ("by", escape(f"{opening.user}@{opening.host}")),
         ("command", escape(" ".join(opening.argv))),
@@ -46,6 +48,17 @@ def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> s
     if manifest is not None and manifest.failure is not None:
         blocks.append(_failure(manifest.failure, manifest.failed_step or "", paint))
     return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _trash_text(run: ShownRun) -> str:
+    """Since when and why it is there, and what is to be done about it."""
+    state = run.state
+    if not state.removed:
+        return ""
+    since = f"{age(time.time() - state.removed / 1e6)} by {escape(state.reason)}"
+    if state.swept:
+        return f"{since}; its bytes are gone: `mfv clone {escape(run.name)}` brings back its code"
+    return f"{since}; `mfv restore {escape(run.name)}` brings it back"
 
 
 def step_text(run: ShownRun, step: str, *, width: int, paint: Paint) -> str:

@@ -9,6 +9,22 @@ from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Environment, Opening, Run, Task, TaskRef, Tree
 
 
+class ShownState(Protocol):
+    """What the log says of a run; see `mfv.repo.names.RunState`."""
+
+    @property
+    def removed(self) -> int: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def swept(self) -> bool: ...
+
+    @property
+    def dropped(self) -> Sequence[str]: ...
+
+
 class ShownRun(Protocol):
     """One run, read already or read on the way; see `mfv.repo.view.RunView`."""
 
@@ -16,6 +32,9 @@ class ShownRun(Protocol):
     number: int
     name: str
     tags: tuple[str, ...]
+
+    @property
+    def state(self) -> ShownState: ...
 
     @property
     def run_id(self) -> str | None: ...

@@ -36,6 +36,18 @@ DEFAULT = b"""\
 # are the largest where all together are more.
 # code.max_file_size = "10 MiB"
 # code.max_total_size = "500 MiB"
+
+# Which runs `mfv gc` keeps, each rule for itself and flow by flow. The others go into the trash. As
+# long as no rule stands here, all are kept.
+# keep.last = 50
+# keep.within = "30d"
+# keep.tagged = true
+# keep.successful = true
+# keep.where = "accuracy > 0.9"
+
+# So long a run stays in the trash, from where `mfv restore` brings it back, before a gc frees its
+# bytes. Its record and its code stay for good.
+# trash = "30d"
 """
 
 _UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
@@ -50,6 +62,12 @@ class Config(NamedTuple):
     process: Process = "fork"
     max_file_size: int = 10 << 20  # bytes of one file of a code snapshot
     max_total_size: int = 500 << 20  # bytes of all files of one
+    keep_last: int | None = None
+    keep_within: float | None = None  # seconds
+    keep_tagged: bool = False
+    keep_successful: bool = False
+    keep_where: str | None = None  # a query
+    trash: float = 30 * 86400.0  # seconds
 
 
 class ConfigError(MfvError):
@@ -66,6 +84,14 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
 }
 # Sizes, by their names in the file.
 _SIZES = {"code.max_file_size": "max_file_size", "code.max_total_size": "max_total_size"}
+_AGES = {"keep.within": "keep_within", "trash": "trash"}
+_OTHERS: dict[str, tuple[str, type, str]] = {
+    "keep.last": ("keep_last", int, "a number"),
+    "keep.tagged": ("keep_tagged", bool, "true or false"),
+    "keep.successful": ("keep_successful", bool, "true or false"),
+    "keep.where": ("keep_where", str, "a query"),
+}
+_PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 365 * 86400}
 
 
 def read(backend: Backend) -> Config:
@@ -89,12 +115,13 @@ def parse(data: bytes) -> Config:
         raise ConfigError(
             f"{KEY} of the repository is not TOML: {error}", hint="mend the line that it names"
         ) from None
-    code = found.pop("code", {})
-    if not isinstance(code, dict):
-        found["code"] = code  # which is unknown, as a value
-        code = {}
-    settings: dict[str, object] = found | {f"code.{key}": value for key, value in code.items()}
-    known = (*_ALLOWED, *_SIZES)
+    settings: dict[str, object] = {}
+    for key, value in found.items():
+        if key in ("code", "keep") and isinstance(value, dict):
+            settings |= {f"{key}.{inner}": one for inner, one in value.items()}
+        else:
+            settings[key] = value
+    known = (*_ALLOWED, *_SIZES, *_AGES, *_OTHERS)
     chosen: dict[str, object] = {}
     for key, value in settings.items():
         if key not in known:
@@ -104,6 +131,12 @@ def parse(data: bytes) -> Config:
         if key in _SIZES:
             chosen[_SIZES[key]] = _size(key, value)
             continue
+        if key in _AGES:
+            chosen[_AGES[key]] = _age(key, value)
+            continue
+        if key in _OTHERS:
+            chosen[_OTHERS[key][0]] = _other(key, value)
+            continue
         if value not in _ALLOWED[key]:
             choices = " or ".join(f'"{one}"' for one in _ALLOWED[key])
             raise ConfigError(
@@ -111,6 +144,35 @@ def parse(data: bytes) -> Config:
             )
         chosen[key] = value
     return Config(**chosen)  # type: ignore[arg-type]
+
+
+def period(text: str) -> float | None:
+    """`now`, `90s`, `30m`, `12h`, `2d`, `1w` in seconds; None for anything else."""
+    if text == "now":
+        return 0.0
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([a-z])", text, re.ASCII)
+    if found is None or found[2] not in _PERIODS:
+        return None
+    return float(found[1]) * _PERIODS[found[2]]
+
+
+def _age(key: str, value: object) -> float:
+    seconds = period(value) if isinstance(value, str) else None
+    if seconds is None:
+        raise ConfigError(
+            f"{KEY} of the repository sets {key} to {value!r}, which is no time",
+            hint='say "12h", "30d" or "2w"',
+        )
+    return seconds
+
+
+def _other(key: str, value: object) -> object:
+    _, kind, wanted = _OTHERS[key]
+    if type(value) is not kind or (kind is int and int(str(value)) < 0):
+        raise ConfigError(
+            f"{KEY} of the repository sets {key} to {value!r}", hint=f"it takes {wanted}"
+        )
+    return value
 
 
 def _size(key: str, value: object) -> int:

@@ -67,6 +67,33 @@ class TagRuns(msgspec.Struct, frozen=True, tag="tag"):
     added: tuple[tuple[str, int, str], ...]
 
 
+class TrashRuns(msgspec.Struct, frozen=True, tag="trash"):
+    """These runs went into the trash, or were left over by a rule of retention."""
+
+    runs: tuple[tuple[str, int], ...]  # flow, number
+    reason: str = ""  # in words: `mfv rm`, or the rules that kept none of them
+
+
+class RestoreRuns(msgspec.Struct, frozen=True, tag="restore"):
+    """These runs came back out of the trash."""
+
+    runs: tuple[tuple[str, int], ...]
+
+
+class SweepRuns(msgspec.Struct, frozen=True, tag="sweep"):
+    """Of these runs, which are in the trash, records and code alone are kept from here on."""
+
+    runs: tuple[tuple[str, int], ...]
+
+
+class DropArtifacts(msgspec.Struct, frozen=True, tag="drop"):
+    """The bytes of these artifacts of one run are kept no longer; what is recorded of them is."""
+
+    flow: str
+    number: int
+    names: tuple[str, ...]  # `model`: of every step; `train/model`: of one
+
+
 class Condemn(msgspec.Struct, frozen=True, tag="condemn"):
     """These packs will be deleted: no later entry may rely on them."""
 
@@ -80,7 +107,18 @@ class Repack(msgspec.Struct, frozen=True, tag="repack"):
     packs: tuple[PackMade, ...]
 
 
-Body = OpenRun | Tasks | SealRun | TagRuns | Condemn | Repack
+Body = (
+    OpenRun
+    | Tasks
+    | SealRun
+    | TagRuns
+    | TrashRuns
+    | RestoreRuns
+    | SweepRuns
+    | DropArtifacts
+    | Condemn
+    | Repack
+)
 
 
 class Entry(msgspec.Struct, frozen=True):

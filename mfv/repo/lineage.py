@@ -69,7 +69,7 @@ class Ancestry:
         """The same task of run `number`, or None."""
         try:
             run = self._repository.state.find(self._flow, number)
-            if run is None:
+            if run is None or run.swept:
                 return None
             refs = [ref for ref in self._repository.tasks(run) if ref.step == self._step]
             for ref in self._candidates(refs):

@@ -8,12 +8,24 @@ import msgspec
 
 from mfv.ids import OpeningId, PackId, RunId
 from mfv.manifest.records import TaskRef
-from mfv.repo.entries import Condemn, Entry, OpenRun, Repack, SealRun, TagRuns, Tasks
+from mfv.repo.entries import (
+    Condemn,
+    DropArtifacts,
+    Entry,
+    OpenRun,
+    Repack,
+    RestoreRuns,
+    SealRun,
+    SweepRuns,
+    TagRuns,
+    Tasks,
+    TrashRuns,
+)
 
 OPEN = "open"
 
 
-class RunState(msgspec.Struct):
+class RunState(msgspec.Struct, omit_defaults=True):
     """What the log says of one run."""
 
     flow: str
@@ -29,10 +41,19 @@ class RunState(msgspec.Struct):
     host: str = ""
     tags: list[str] = []
     tasks: list[TaskRef] = []  # while it is open; then its manifest lists them
+    removed: int = 0  # µs since 1970: when it went into the trash; 0: it is not there
+    reason: str = ""  # why
+    swept: bool = False  # only its records and its code are kept
+    dropped: list[str] = []  # artifacts whose bytes are kept no longer: `model`, `train/model`
 
     @property
     def name(self) -> str:
         return f"{self.flow}/{self.number}"
+
+    @property
+    def in_trash(self) -> bool:
+        """Whether it is listed no longer."""
+        return self.removed != 0
 
     @property
     def run_id(self) -> RunId | None:
@@ -74,6 +95,20 @@ class State(msgspec.Struct):
                     run = self._run(flow, number)
                     if tag not in run.tags:
                         run.tags = [*run.tags, tag]
+            case TrashRuns():
+                for flow, number in body.runs:
+                    run = self._run(flow, number)
+                    run.removed, run.reason = entry.time or 1, body.reason
+            case RestoreRuns():
+                for flow, number in body.runs:
+                    run = self._run(flow, number)
+                    run.removed, run.reason = 0, ""
+            case SweepRuns():
+                for flow, number in body.runs:
+                    self._run(flow, number).swept = True
+            case DropArtifacts():
+                run = self._run(body.flow, body.number)
+                run.dropped = sorted({*run.dropped, *body.names})
             case Condemn() | Repack():
                 self.condemned.update(body.condemned)
         self.number, self.head = entry.number, bytes(seal)
@@ -88,6 +123,11 @@ class State(msgspec.Struct):
         runs = (run for numbers in self.runs.values() for run in numbers.values())
         return [run for run in runs if run.status == OPEN]
 
+    def listed(self, flow: str) -> dict[int, RunState]:
+        """The runs of `flow` that are not in the trash, by number."""
+        runs = self.runs.get(flow, {})
+        return {number: run for number, run in runs.items() if not run.in_trash}
+
     def next_number(self, flow: str) -> int:
         """The number that the next run of `flow` gets."""
         return max(self.runs.get(flow, {0: None})) + 1
@@ -100,10 +140,10 @@ class State(msgspec.Struct):
         return {pack for pack in packs if pack in self.condemned}
 
     def tags(self) -> dict[str, list[RunState]]:
-        """Every tag with the runs that bear it, newest first."""
+        """Every tag with the runs that bear it, newest first, but for those in the trash."""
         found: dict[str, list[RunState]] = {}
         for run in self:
-            for tag in run.tags:
+            for tag in () if run.in_trash else run.tags:
                 found.setdefault(tag, []).append(run)
         return dict(sorted(found.items()))
 

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from mfv.ids import BlobId, EnvironmentId, ObjectId, OpeningId, RunId, TaskId, TreeId
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Log, Opening, Run, Task, Tree
 from mfv.repo import trees
+from mfv.repo.names import RunState
 from mfv.repo.view import RunView
+
+
+class Keeping(NamedTuple):
+    """Which of a run's bytes are kept: of a swept run none but its code, of others all but some."""
+
+    swept: bool = False
+    dropped: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, state: RunState) -> Keeping:
+        return cls(state.swept, frozenset(state.dropped))
+
+    def keeps(self, step: str, artifact: Artifact) -> bool:
+        """Whether the bytes of an artifact of that step are kept."""
+        names = {artifact.name, f"{step}/{artifact.name}"}
+        return not self.swept and names.isdisjoint(self.dropped)
+
+
+ALL = Keeping()
 
 
 def records_of(run: RunView) -> Iterator[ObjectId]:
@@ -27,11 +48,12 @@ def records_of(run: RunView) -> Iterator[ObjectId]:
 
 
 def blobs_of(run: RunView) -> Iterator[BlobId]:
-    """The blobs that the run's records name, some of them more than once."""
+    """The blobs that the run's records name and that are kept, some of them more than once."""
+    keeping = Keeping.of(run.state)
     yield from blobs_of_tree(run.tree)
     yield from blobs_of_opening(run.opening)
     for ref in run.refs:
-        yield from blobs_of_task(run.repository.task(ref))
+        yield from blobs_of_task(run.repository.task(ref), keeping)
     if run.manifest is not None:
         yield from blobs_of_manifest(run.manifest)
 
@@ -42,17 +64,21 @@ def blobs_of_tree(tree: Tree) -> Iterator[BlobId]:
 
 
 def blobs_of_opening(opening: Opening) -> Iterator[BlobId]:
-    """The blobs that an opening names itself; those of its tree are not among them."""
+    """The blobs that an opening names itself; those of its tree are not among them.
+
+    What a run was given is small, and it takes no new run without it, so of a swept one it stays.
+    """
     yield from _frames(opening.parameters)
     yield from _frames(opening.constants)
     for file in opening.given:
         yield BlobId(file.blob)
 
 
-def blobs_of_task(task: Task) -> Iterator[BlobId]:
-    yield from _frames(task.artifacts)
-    yield from _log(task.stdout)
-    yield from _log(task.stderr)
+def blobs_of_task(task: Task, keeping: Keeping = ALL) -> Iterator[BlobId]:
+    yield from _frames(one for one in task.artifacts if keeping.keeps(task.step, one))
+    if not keeping.swept:
+        yield from _log(task.stdout)
+        yield from _log(task.stderr)
 
 
 def blobs_of_manifest(manifest: Run) -> Iterator[BlobId]:

@@ -16,7 +16,10 @@ _AT = re.compile(r"(?P<flow>[^@]*)@(?:latest|\{(?P<back>-\d{1,9}|0)\})?")
 
 
 class Names(Protocol):
-    """Where runs are looked up. Runs come newest first; `flow`: of that flow alone."""
+    """Where runs are looked up. Runs come newest first; `flow`: of that flow alone.
+
+    A run in the trash is found by its number and by its id alone.
+    """
 
     def flows(self) -> Collection[str]: ...
 

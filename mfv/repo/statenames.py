@@ -17,16 +17,13 @@ class StateNames:
         return self._state.runs
 
     def tags(self) -> Collection[str]:
-        return {tag for run in self._state for tag in run.tags}
+        return self._state.tags()
 
     def some_runs(self) -> list[str]:
-        return [run.name for run in self._state]
+        return [run.name for run in self._listed(None)]
 
     def count(self, flow: str | None) -> int:
-        runs = self._state.runs
-        if flow is None:
-            return sum(map(len, runs.values()))
-        return len(runs.get(flow, ()))
+        return sum(1 for _ in self._listed(flow))
 
     def bounds(self, flow: str) -> tuple[int, int]:
         numbers = self._state.runs[flow]
@@ -36,19 +33,25 @@ class StateNames:
         return [run for run in self._of(flow) if run.number == number]
 
     def bearing(self, tag: str, flow: str | None) -> RunState | None:
-        return next((run for run in self._of(flow) if tag in run.tags), None)
+        return next((run for run in self._listed(flow) if tag in run.tags), None)
 
     def prefixed(self, prefix: str, flow: str | None) -> list[RunState]:
         return [run for run in self._of(flow) if _has_prefix(run, prefix)]
 
     def newest(self, flow: str | None, back: int) -> RunState | None:
-        runs = list(self._of(flow))
+        runs = list(self._listed(flow))
         return runs[back] if back < len(runs) else None
 
     def before(self, run: RunState, count: int) -> RunState | None:
-        runs = self._state.runs.get(run.flow, {})
+        if count < 1:
+            return run
+        runs = self._state.listed(run.flow)
         numbers = sorted(number for number in runs if number < run.number)
         return runs[numbers[-count]] if count <= len(numbers) else None
+
+    def _listed(self, flow: str | None) -> Iterator[RunState]:
+        """Newest first, but for those in the trash."""
+        return (run for run in self._of(flow) if not run.in_trash)
 
     def _of(self, flow: str | None) -> Iterator[RunState]:
         """Newest first."""

@@ -18,7 +18,12 @@ def find_origin(repository: Repository, flow: str, number: str | None) -> RunVie
     if not runs:
         raise NotFoundError(f"{flow} has no run to resume", hint="start one: `python FLOW.py run`")
     if number is None:
-        state = max(runs.values(), key=lambda run: run.opened)
+        listed = repository.state.listed(flow)
+        if not listed:
+            raise NotFoundError(
+                f"all runs of {flow} are in the trash", hint="`mfv restore RUN` brings one back"
+            )
+        state = max(listed.values(), key=lambda run: run.opened)
     else:
         text = number.removeprefix(f"{flow}/")
         found = runs.get(int(text)) if text.isascii() and text.isdecimal() else None
@@ -28,6 +33,10 @@ def find_origin(repository: Repository, flow: str, number: str | None) -> RunVie
                 hint=f"its runs are {min(runs)} to {max(runs)}; `mfv log` lists them",
             )
         state = found
+    if state.in_trash:
+        raise ConflictError(
+            f"{state.name} is in the trash", hint=f"`mfv restore {state.name}` brings it back"
+        )
     if repository.status(state) == OPEN:
         raise ConflictError(
             f"{state.name} is still running", hint="wait for its end, or stop it, and resume then"

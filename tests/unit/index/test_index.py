@@ -48,7 +48,7 @@ def tables(index: Index) -> dict[str, list[tuple[object, ...]]]:
     found = {name: sorted(index.rows(f"SELECT * FROM {name}"), key=repr) for name in names}
     sets = "SELECT runs.*, steps FROM runs JOIN step_sets ON step_sets.id = step_set"
     rows = sorted(index.rows(sets), key=repr)
-    place = 12  # of `step_set`, which is counted in the order of coming
+    place = 13  # of `step_set`, which is counted in the order of coming
     return {**found, "runs": [(*row[:place], *row[place + 1 :]) for row in rows]}
 
 
