@@ -6,17 +6,15 @@ import sqlite3
 from typing import Any
 
 from mfv.ids import EntryId
-from mfv.index.rows import RowWriter, state_of
+from mfv.index.errors import DamagedLogError
+from mfv.index.rows import RowWriter
+from mfv.index.states import state_of
 from mfv.repo.entries import Entry
 from mfv.repo.log import Log
 from mfv.repo.names import RunState, State
 from mfv.repo.repository import Repository
 
 _AT_ONCE = 2000  # runs that changed, kept in memory before they are written
-
-
-class DamagedLogError(Exception):
-    """The log has entries that cannot be read; what it adds up to is not for an index to say."""
 
 
 class _Filling(State):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from mfv.index import schema
-from mfv.index.rows import state_of
-from mfv.query.fields import Catalog
-from mfv.query.patterns import is_in
-from mfv.query.sql import Stored
+from mfv.index.errors import UnusableError
+from mfv.index.states import state_of
 from mfv.repo.names import RunState
+
+if TYPE_CHECKING:
+    from mfv.query.fields import Catalog
+    from mfv.query.sql import Stored
 
 
 class Index:
@@ -38,6 +38,8 @@ class Index:
 
     def catalog(self) -> Catalog:
         """The names and types of the values that the runs have, and the columns with them."""
+        from mfv.query.fields import Catalog
+
         types: dict[str, set[str]] = {}
         columns: dict[str, str] = {}
         sql = "SELECT id, section, name, type FROM fields LEFT JOIN types ON field = id"
@@ -81,7 +83,7 @@ class Index:
         sql = "SELECT state FROM states WHERE seq = ?"
         try:
             return state_of(self.rows(sql, (seq,))[0][0])
-        except (msgspec.MsgspecError, LookupError, TypeError):
+        except (UnusableError, LookupError, TypeError):
             self._make_anew()
             return state_of(self.rows(sql, (seq,))[0][0])
 
@@ -92,4 +94,6 @@ class Index:
 
 
 def _regexp(pattern: str, text: object) -> bool:
+    from mfv.query.patterns import is_in
+
     return isinstance(text, str) and is_in(pattern, text)

@@ -16,7 +16,7 @@ import time
 from mfv.errors import CorruptError, MfvError, StorageError
 from mfv.ids import ID_BYTES
 from mfv.index import schema
-from mfv.index.filling import DamagedLogError, fill
+from mfv.index.errors import DamagedLogError, UnusableError
 from mfv.index.index import Index
 from mfv.repo.archive import read_entry
 from mfv.repo.log import read_tip
@@ -31,10 +31,6 @@ _PATIENCE = 20.0  # seconds that another process may take over a write
 _CACHE = 64  # MiB of pages
 
 
-class _UnusableError(Exception):
-    """The file is damaged, of another version or repository, or does not fit the log."""
-
-
 def open_index(repository: Repository) -> Index | None:
     """The index, caught up with the log; made anew where there is none that can be trusted.
 
@@ -45,7 +41,7 @@ def open_index(repository: Repository) -> Index | None:
         return None
     before = None
     while (path := current(repository.folder)) is not None and path != before:
-        with contextlib.suppress(_UnusableError, sqlite3.Error, OSError, DamagedLogError):
+        with contextlib.suppress(UnusableError, sqlite3.Error, OSError, DamagedLogError):
             return _index(repository, _existing(repository, path))
         before = path  # another process may have made a new one meanwhile
     with contextlib.suppress(sqlite3.Error, OSError, DamagedLogError):
@@ -106,6 +102,8 @@ def _rebuild(repository: Repository) -> sqlite3.Connection:
 
 
 def _make(repository: Repository, path: str) -> None:
+    from mfv.index.filling import fill
+
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
     connection = _connect(path)
     try:
@@ -170,16 +168,18 @@ def _catch_up(connection: sqlite3.Connection, repository: Repository, *, writabl
     number, head = _standing(connection, repository)
     tip = read_tip(repository.backend)
     if tip is None or tip.number < number:
-        raise _UnusableError  # the log is another one, or was cut
+        raise UnusableError  # the log is another one, or was cut
     try:
         if number and read_entry(repository.backend, number)[-ID_BYTES:] != head:
-            raise _UnusableError
+            raise UnusableError
     except MfvError:
-        raise _UnusableError from None
+        raise UnusableError from None
     if tip.number == number and not _is_more(repository, number):
         return
     if not writable:
-        raise _UnusableError
+        raise UnusableError
+    from mfv.index.filling import fill
+
     connection.execute("BEGIN IMMEDIATE")
     try:
         number, head = _standing(connection, repository)  # another process may have been first
@@ -206,10 +206,10 @@ def _standing(connection: sqlite3.Connection, repository: Repository) -> tuple[i
     meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
     wanted = (schema.VERSION, repository.format.repository)
     if (meta.get("version"), meta.get("repository")) != wanted:
-        raise _UnusableError
+        raise UnusableError
     number, head = meta.get("number"), meta.get("head")
     if not isinstance(number, int) or not isinstance(head, bytes) or len(head) != ID_BYTES:
-        raise _UnusableError
+        raise UnusableError
     return number, head
 
 
@@ -224,11 +224,11 @@ def _save(connection: sqlite3.Connection, repository: Repository, number: int, h
 
 
 def _connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
-    from urllib.parse import quote
-
     mode = "ro" if read_only else "rw"
+    for char in "%?#":  # which mean something in a URI
+        path = path.replace(char, f"%{ord(char):02x}")
     connection = sqlite3.connect(
-        f"file:{quote(path)}?mode={mode}", uri=True, timeout=_PATIENCE, isolation_level=None
+        f"file:{path}?mode={mode}", uri=True, timeout=_PATIENCE, isolation_level=None
     )
     connection.execute(f"PRAGMA cache_size=-{_CACHE * 1024}")
     connection.execute("PRAGMA mmap_size=2147483648")

@@ -9,6 +9,7 @@ import msgspec
 
 from mfv.errors import CorruptError
 from mfv.index.schema import MOST_COLUMNS, column
+from mfv.index.states import data_of
 from mfv.query.fields import stored, type_of
 from mfv.query.values import Values, values_of
 from mfv.repo.names import RunState
@@ -29,8 +30,6 @@ _OWN = (
     ),
     *("branch", "failed_step", "failure", "step_set"),
 )
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(RunState)
 
 
 class RowWriter:
@@ -43,9 +42,8 @@ class RowWriter:
             for key, section, name in connection.execute("SELECT id, section, name FROM fields")
         }
         self._types: set[tuple[int, str]] = set(connection.execute("SELECT field, type FROM types"))
-        self._step_sets: dict[str, int] = {
-            steps: key for key, steps in connection.execute("SELECT id, steps FROM step_sets")
-        }
+        self._step_sets = _Numbered(connection, "step_sets", "steps")
+        self._words = _Numbered(connection, "words", "text")
 
     def write(self, states: Iterable[RunState]) -> None:
         """Puts the runs in, in place of what was said of them."""
@@ -54,7 +52,7 @@ class RowWriter:
         tags: list[tuple[int, str]] = []
         for state in states:
             rows.append(self._row(state))
-            kept.append((state.opened, state.manifest, state.opening, _ENCODER.encode(state)))
+            kept.append((state.opened, state.manifest, state.opening, data_of(state)))
             tags.extend((state.opened, tag) for tag in state.tags)
         run = self._connection.executemany
         run("DELETE FROM tags WHERE seq = ?", [(one[0],) for one in kept])
@@ -92,13 +90,13 @@ class RowWriter:
             state.time,
             state.removed,
             None if manifest is None else manifest.ended,
-            None if opening is None else opening.user,
-            None if opening is None else opening.host,
-            None if git is None else git.commit,
-            None if git is None else git.branch,
-            None if manifest is None else manifest.failed_step,
-            failure,
-            self._step_set(sorted({ref.step for ref in refs})),
+            self._words[None if opening is None else opening.user],
+            self._words[None if opening is None else opening.host],
+            self._words[None if git is None else git.commit],
+            self._words[None if git is None else git.branch],
+            self._words[None if manifest is None else manifest.failed_step],
+            self._words[failure],
+            self._step_sets[_list_of(sorted({ref.step for ref in refs}))],
         )
         return own, self._columns(values)
 
@@ -125,14 +123,26 @@ class RowWriter:
                 self._connection.execute(f"ALTER TABLE runs ADD COLUMN {column(field)}")
         return field
 
-    def _step_set(self, steps: list[str]) -> int:
-        text = msgspec.json.encode(steps).decode()
-        if text not in self._step_sets:
-            sql = "INSERT INTO step_sets (steps) VALUES (?) RETURNING id"
-            self._step_sets[text] = self._connection.execute(sql, (text,)).fetchone()[0]
-        return self._step_sets[text]
+
+class _Numbered:
+    """Texts that many runs share, by the number under which a table has them."""
+
+    def __init__(self, connection: sqlite3.Connection, table: str, column: str) -> None:
+        self._connection, self._table, self._column = connection, table, column
+        self._known: dict[str, int] = {
+            text: key for key, text in connection.execute(f"SELECT id, {column} FROM {table}")
+        }
+
+    def __getitem__(self, text: str | None) -> int | None:
+        """The number of `text`, which is new if need be."""
+        if text is None:
+            return None
+        found = self._known.get(text)
+        if found is None:
+            sql = f"INSERT INTO {self._table} ({self._column}) VALUES (?) RETURNING id"
+            found = self._known[text] = int(self._connection.execute(sql, (text,)).fetchone()[0])
+        return found
 
 
-def state_of(data: bytes) -> RunState:
-    """What the log says of a run, from the column `state`."""
-    return _DECODER.decode(data)
+def _list_of(steps: list[str]) -> str:
+    return msgspec.json.encode(steps).decode()

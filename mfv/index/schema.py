@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 
 # Values that runs have under one name stand in a column of their own, `v0`, `v1`, …, added to
 # `runs` when the name is first met: a query reads a million of them in a tenth of a second, and no
@@ -19,15 +19,17 @@ CREATE TABLE runs (
     started INTEGER NOT NULL,  -- µs since 1970
     removed INTEGER NOT NULL,  -- into the trash, µs since 1970; 0: it is not there
     ended INTEGER,
-    user TEXT,
-    host TEXT,  -- where it ran
-    commit_id TEXT,
-    branch TEXT,
-    failed_step TEXT,
-    failure TEXT,  -- type of the exception
+    -- ids of words: few are different, and rows that are short are read sooner
+    user INTEGER,
+    host INTEGER,  -- where it ran
+    commit_id INTEGER,
+    branch INTEGER,
+    failed_step INTEGER,
+    failure INTEGER,  -- type of the exception
     step_set INTEGER,
     UNIQUE (flow, number)
 );
+CREATE TABLE words (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 CREATE TABLE states (
     seq INTEGER PRIMARY KEY,
     manifest BLOB,

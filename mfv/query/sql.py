@@ -2,7 +2,8 @@
 
 The tables: `runs(seq, flow, number, status, started, ended, user, host, commit_id, branch,
 failed_step, failure)`, times in µs since 1970, with a column for each value as `Catalog.columns`
-names it; `tags(seq, tag)`; `runs.step_set` is the id of a JSON list in `step_sets(id, steps)`.
+names it; `tags(seq, tag)`; `runs.step_set` is the id of a JSON list in `step_sets(id, steps)`, and
+`user` to `failure` are ids of texts in `words(id, text)`.
 The function `REGEXP` is `patterns.is_in`.
 """
 
@@ -40,6 +41,16 @@ class Condition(NamedTuple):
     exact: bool = True
 
 
+# Columns that hold the id of a text.
+_WORDS = {
+    "user": "user",
+    "host": "host",
+    "commit": "commit_id",
+    "branch": "branch",
+    "failed_step": "failed_step",
+    "failure": "failure",
+}
+
 ALL = Condition("1", (), False)  # of which nothing is known here
 NONE = Condition("0")
 
@@ -75,6 +86,8 @@ def order(field: Field, catalog: Catalog) -> str | None:
     """What to sort by; None where the index does not know it."""
     if field.kind in ("many", "status", "duration"):
         return None  # of open runs it is told by the clock, or by a look at their processes
+    if field.name in _WORDS and not field.section:
+        return f"(SELECT text FROM words WHERE id = {_WORDS[field.name]})"
     return _column(field) if field.kind != "any" else _value(field, catalog)
 
 
@@ -96,7 +109,7 @@ def _column(field: Field) -> str | None:
         return "(flow || '/' || number)"
     if field.kind == "many" or field.name == "id" or field.name not in KNOWN:
         return None
-    return {"commit": "commit_id"}.get(field.name, field.name)
+    return _WORDS.get(field.name, field.name)
 
 
 def _compare(field: Field, sign: str, value: Plain, catalog: Catalog) -> Condition:
@@ -106,8 +119,7 @@ def _compare(field: Field, sign: str, value: Plain, catalog: Catalog) -> Conditi
         sql = f"(ended IS NULL OR max(0, ended - started) / 1e6 {sign} ?)"
         return Condition(sql, (value,), False)
     if field.kind != "any":
-        column = _column(field)
-        return ALL if column is None else Condition(f"{column} {sign} ?", (value,))
+        return _of_column(field, f"{sign} ?", value)
     found = _value(field, catalog)
     if found is None:
         return ALL
@@ -123,8 +135,20 @@ def _compare(field: Field, sign: str, value: Plain, catalog: Catalog) -> Conditi
 def _matches(field: Field, pattern: str, catalog: Catalog) -> Condition:
     if field.kind == "status":
         return ALL
-    found = _value(field, catalog) if field.kind == "any" else _column(field)
+    if field.kind != "any":
+        return _of_column(field, "REGEXP ?", pattern)
+    found = _value(field, catalog)
     return ALL if found is None else Condition(f"{found} REGEXP ?", (pattern,))
+
+
+def _of_column(field: Field, test: str, value: Plain) -> Condition:
+    """A test of what every run has."""
+    column = _column(field)
+    if column is None:
+        return ALL
+    if field.name in _WORDS:
+        return Condition(f"{column} IN (SELECT id FROM words WHERE text {test})", (value,))
+    return Condition(f"{column} {test}", (value,))
 
 
 def _has(field: Field, catalog: Catalog) -> Condition:
@@ -152,7 +176,7 @@ def _bears(what: str, glob: str, exact: bool) -> Condition:
     if what in ("tag", "step"):
         return _borne(what, test, (pattern,))
     if what in ("flow", "user"):
-        return Condition(f"{what} {test}", (pattern,))
+        return _of_column(Field(what, kind="text"), test, pattern)
     return ALL
 
 

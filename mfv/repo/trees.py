@@ -8,6 +8,7 @@ the others what they were: they are stored already.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from mfv.errors import CorruptError
@@ -15,8 +16,9 @@ from mfv.ids import TreeId
 from mfv.manifest.encoding import decode
 from mfv.manifest.records import Tree, TreeFile
 from mfv.odb.database import Database
-from mfv.odb.writer import Writer
-from mfv.repo.publish import add_record
+
+if TYPE_CHECKING:
+    from mfv.odb.writer import Writer
 
 WHOLE = 256  # files: so many are one record
 _MEAN = 128  # files of a part; a changed part costs about as much as the list of parts of 10,000
@@ -25,6 +27,8 @@ _MOST = 1024  # files of a part
 
 def store(writer: Writer, files: Sequence[TreeFile]) -> TreeId:
     """Stores the tree of `files`, sorted by path; equal files are equal ids."""
+    from mfv.repo.publish import add_record  # whoever only reads does without
+
     parts: tuple[bytes, ...] = ()
     if len(files) > WHOLE:
         parts = tuple(bytes(add_record(writer, TreeId, Tree(part))[0]) for part in _cut(files))

@@ -11,7 +11,6 @@ import errno
 import fcntl
 import mmap
 import os
-import shutil
 import stat as stat_module
 from collections.abc import Iterable, Iterator
 
@@ -364,6 +363,8 @@ def _remove_if_abandoned(path: str) -> bool:
         if os.fstat(fd).st_uid != os.getuid():
             return False
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        import shutil
+
         shutil.rmtree(path)
     except OSError:
         return False

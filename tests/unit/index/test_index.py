@@ -46,10 +46,16 @@ def tables(index: Index) -> dict[str, list[tuple[object, ...]]]:
     """All that is in an index, whatever order it came in."""
     names = ("states", "tags", "fields", "types")
     found = {name: sorted(index.rows(f"SELECT * FROM {name}"), key=repr) for name in names}
-    sets = "SELECT runs.*, steps FROM runs JOIN step_sets ON step_sets.id = step_set"
-    rows = sorted(index.rows(sets), key=repr)
-    place = 13  # of `step_set`, which is counted in the order of coming
-    return {**found, "runs": [(*row[:place], *row[place + 1 :]) for row in rows]}
+    # Numbers of words and of sets of steps are given in the order of coming.
+    named = [
+        f"(SELECT text FROM words WHERE id = {one}) AS {one}_"
+        for one in ("user", "host", "commit_id", "branch", "failed_step", "failure")
+    ]
+    steps = "(SELECT steps FROM step_sets WHERE id = step_set)"
+    own = "seq, flow, number, status, started, removed, ended"
+    columns = sorted(index.catalog().columns.values())
+    sql = f"SELECT {', '.join([own, *named, steps, *columns])} FROM runs"
+    return {**found, "runs": sorted(index.rows(sql), key=repr)}
 
 
 def assert_true(folder: Path) -> None:
@@ -131,11 +137,17 @@ def cut_short(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
-def flip_pages(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    for at in range(4096 + 100, len(data), 4096):
-        data[at] ^= 0xFF
-    path.write_bytes(data)
+def garbage_behind_the_first_page(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + random.Random(1).randbytes(len(data) - 4096))
+
+
+def a_bit_of_a_state(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        sql = "SELECT seq, state FROM states WHERE seq = (SELECT max(seq) FROM states)"
+        seq, state = connection.execute(sql).fetchone()
+        flipped = bytes([*state[:12], state[12] ^ 1, *state[13:]])
+        connection.execute("UPDATE states SET state = ? WHERE seq = ?", (flipped, seq))
 
 
 def empty(path: Path) -> None:
@@ -186,7 +198,8 @@ def no_pointer(path: Path) -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        *(scribble, cut_short, flip_pages, empty, of_another_version, of_another_repository),
+        *(scribble, cut_short, garbage_behind_the_first_page, a_bit_of_a_state, empty),
+        *(of_another_version, of_another_repository),
         *(ahead_of_the_log, of_another_past, without_a_table),
         *(gone, point_nowhere, point_out, no_pointer),
     ],
