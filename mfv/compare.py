@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+import msgspec
+
+from mfv.content import look_inside
 from mfv.diff.code import needed_blobs
-from mfv.diff.runs import RunDiff, Side, StepFacts, diff_runs
+from mfv.diff.runs import RunDiff, Side, StepFacts, ValueChange, diff_runs, diff_values
 from mfv.errors import CorruptError
 from mfv.ids import BlobId
 from mfv.manifest.artifact import Artifact
@@ -22,18 +25,46 @@ _COMPUTED_BY = frozenset(
 )
 
 
-def compare(before: RunView, after: RunView) -> RunDiff:
-    """What changed from one run to another. Unpickles nothing."""
+def compare(before: RunView, after: RunView, *, inside: bool = False) -> RunDiff:
+    """What changed from one run to another. Unpickles nothing.
+
+    `inside`: also what differs inside artifacts, for which those that differ are read.
+    """
     old, new = side_of(before), side_of(after)
+    blobs = needed_blobs(old.tree, new.tree)
+    diff = diff_runs(old, new, contents_of(blobs, before, after))
+    return _with_contents(diff, before, after) if inside else diff
+
+
+def compare_artifacts(
+    before: tuple[RunView, Mapping[str, Artifact]], after: tuple[RunView, Mapping[str, Artifact]]
+) -> tuple[ValueChange, ...]:
+    """What differs between artifacts of two runs by name, inside them too."""
+    databases = before[0].repository.database, after[0].repository.database
+    return tuple(look_inside(one, databases) for one in diff_values(before[1], after[1]))
+
+
+def contents_of(blobs: Iterable[bytes], *runs: RunView) -> dict[bytes, bytes]:
+    """The bytes of blobs, from whichever run has them; those that are damaged are left out."""
     contents = {}
-    for blob in needed_blobs(old.tree, new.tree):
-        for run in (before, after):
+    for blob in blobs:
+        for run in runs:
             try:
                 contents[blob] = bytes(run.repository.database.read_blob(BlobId(blob)))
             except CorruptError:
                 continue  # told as a file that cannot be compared by lines
             break
-    return diff_runs(old, new, contents)
+    return contents
+
+
+def _with_contents(diff: RunDiff, before: RunView, after: RunView) -> RunDiff:
+    databases = before.repository.database, after.repository.database
+    return msgspec.structs.replace(
+        diff,
+        parameters=tuple(look_inside(one, databases) for one in diff.parameters),
+        constants=tuple(look_inside(one, databases) for one in diff.constants),
+        artifacts=tuple(look_inside(one, databases) for one in diff.artifacts),
+    )
 
 
 def side_of(run: RunView) -> Side:

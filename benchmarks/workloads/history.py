@@ -1,7 +1,8 @@
 """Repositories of very many runs, written as mfv writes them but without running anything.
 
-Each run has ten parameters and leaves ten numbers. All records, packs, entries and archives are what
-runs and `mfv gc --repack` make; only the fold of the log is left out, which a reader makes itself.
+Each run has ten parameters and leaves ten numbers. All records, packs, entries and archives are
+what runs and `mfv gc --repack` make; only the fold of the log is left out, which a reader makes
+itself.
 """
 
 from __future__ import annotations

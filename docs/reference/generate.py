@@ -257,7 +257,11 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "after": "name of the run",
             "same": "whether nothing that makes or comes of a run differs",
             "status": "null, or the two",
-            "parameters": "list of changes, with `difference` between numbers",
+            "parameters": "list of changes, with `difference` between numbers, and `content`: "
+            "null, or what differs inside: `parts` (list of `path`, `before`, `after`, `measure`: "
+            "null, or `changed`, `total`, `largest`, `mean`, `cosine`), `tables` (list of `path`, `rows`, "
+            "`key`, `added`, `removed`, `changed`, `columns`, `columns_added`, `columns_removed`, "
+            "`cells`), `text` (a unified diff), `same` (parts), `unknown` (why not more)",
             "constants": "the same for class attributes",
             "metrics": "the same for the numbers that the last step left",
             "artifacts": "the same for all artifacts, under `step/name` or `step[2]/name`",
@@ -270,7 +274,25 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "steps": "list of changes in the number of tasks",
             "tags": "list of changes",
             "unchanged": "object: how many of each kind did not change",
-        }
+        },
+        "`--work`, `--patch`, `--name-only` or `--path`: one object.": {
+            "before": "name of the run",
+            "after": "name of the run, or `files`",
+            "same": "whether no file differs",
+            "code": "as above",
+        },
+        "Steps, tasks and artifacts: one object.": {
+            "before": "as it was typed",
+            "after": "as it was typed",
+            "same": "whether no artifact differs",
+            "artifacts": "list of changes, as above",
+            "unchanged": "how many artifacts are the same",
+        },
+        "Three runs or more: one object.": {
+            "runs": "their names",
+            "same": "how many facts are the same in all",
+            "different": "list of `section`, `name`, `values` (one for each run, or null)",
+        },
     },
     "logs": {
         "One object a line of output.": {

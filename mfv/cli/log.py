@@ -64,6 +64,9 @@ def command(
         option("--format", help="A line a run: '{name} {params.lr:>8}'.", metavar="TEMPLATE"),
     ] = None,
     trash: Annotated[bool, option("--trash", help="The runs that are in the trash.")] = False,
+    compare: Annotated[
+        bool, option("--compare", help="They beside each other: only what differs.")
+    ] = False,
     follow: Annotated[
         bool, option("-f", "--follow", help="Go on, and tell of runs that begin and end.")
     ] = False,
@@ -107,6 +110,8 @@ def command(
     if descendants:
         raise UsageError("--descendants wants --lineage RUN")
     _refuse_two(columns, group_by, format, oneline=oneline, stat=stat, graph=graph)
+    if compare and (columns or group_by or format or oneline or stat or graph or spark or follow):
+        raise UsageError("--compare is a form of its own", hint="leave out the other one")
     history = History(repository())
     asked, keys = None, []
     if any(one is not None for one in (flow, tag, status, where, since, until, sort)):
@@ -122,6 +127,8 @@ def command(
         raise UsageError("-n wants 0 or more")
     chosen = history.select(asked, keys, limit or None, trash=trash)
     runs = chosen.runs[::-1] if reverse or follow else chosen.runs
+    if compare:
+        return _print_compared(runs, json)
     if group_by is not None:
         _print_groups(history, runs, group_by, json)
     elif columns is not None or format is not None:
@@ -196,6 +203,21 @@ def _print_fields(
         page(fields_text(fields, rows, width=width(), paint=paint), pager=main.settings.pager)
     else:
         print("no runs")
+
+
+def _print_compared(runs: Sequence[RunView], json: bool) -> int:
+    from mfv.comparemany import compare_many
+    from mfv.render.json import document
+    from mfv.render.many import many_json, many_text
+    from mfv.render.runs import parameter_text
+
+    diff = compare_many(runs, parameter_text)
+    if json:
+        print(document(many_json(diff)))
+    else:
+        text = many_text(diff, width=width(), paint=Paint(coloured(sys.stdout)))
+        page(text, pager=main.settings.pager)
+    return EXIT_OK
 
 
 def _print_groups(history: History, runs: Sequence[RunView], names: str, json: bool) -> None:

@@ -155,6 +155,10 @@ def _dispatch(words: list[str]) -> int:
         from mfv.cli.command import params_of, parse
 
         function = load(words[0])
+        behind = getattr(function, "behind_dashes", None)
+        if behind is not None and "--" in words:
+            dashes = words.index("--")
+            words[dashes:] = [part for word in words[dashes + 1 :] for part in (behind, word)]
         values = parse(params_of(function), words[1:])
         if values is not None:
             return function(**values) or 0

@@ -30,7 +30,7 @@ class FileChange(msgspec.Struct, frozen=True):
         """The same change the other way round."""
         turned: dict[FileStatus, FileStatus] = {"added": "removed", "removed": "added"}
         status = turned.get(self.status, self.status)
-        hunks = tuple(_turned(self.hunks))
+        hunks = tuple(turn_hunks(self.hunks))
         return FileChange(self.path, status, self.after, self.before, hunks, self.text)
 
     @property
@@ -98,9 +98,20 @@ def _text(file: TreeFile | None, contents: Mapping[bytes, bytes]) -> list[str] |
     data = contents.get(file.blob)
     if data is None or b"\0" in data:
         return None
-    # Each byte that is not UTF-8 stays one character, so that a patch gives the same bytes back.
-    text = data.decode("utf-8", "surrogateescape")
-    lines = text.split("\n")  # not splitlines: form feeds and the like end no line of code
+    return _lines(data)
+
+
+def hunks_of(old: bytes, new: bytes) -> list[str]:
+    """How one text became another: a unified diff without its two head lines."""
+    return _hunks(_lines(old), _lines(new))
+
+
+def _lines(data: bytes) -> list[str]:
+    """The lines of a text with their ends.
+
+    Each byte that is not UTF-8 stays one character, so that a patch gives the same bytes back.
+    """
+    lines = data.decode("utf-8", "surrogateescape").split("\n")  # form feeds end no line of code
     ended = [f"{line}\n" for line in lines[:-1]]
     return [*ended, lines[-1]] if lines[-1] else ended
 
@@ -109,7 +120,7 @@ def _hunks(old: list[str], new: list[str]) -> list[str]:
     # difflib finds other matches from the other side. Always comparing from the same one makes
     # `diff(b, a)` the inverse of `diff(a, b)`.
     if new < old:
-        return _turned(_hunks(new, old))
+        return turn_hunks(_hunks(new, old))
     lines: list[str] = []
     for line in list(difflib.unified_diff(old, new))[2:]:
         if line.endswith("\n"):
@@ -119,7 +130,7 @@ def _hunks(old: list[str], new: list[str]) -> list[str]:
     return lines
 
 
-def _turned(hunks: Sequence[str]) -> list[str]:
+def turn_hunks(hunks: Sequence[str]) -> list[str]:
     """The hunks of the inverse change, removed lines first as always."""
     turned: list[str] = []
     gone: list[str] = []

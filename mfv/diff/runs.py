@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from mfv.diff.code import FileChange, diff_trees
+from mfv.diff.content import ContentDiff
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Environment, Git, Source, Tree
 
@@ -52,9 +53,11 @@ class ValueChange(msgspec.Struct, frozen=True):
     name: str
     before: Artifact | None
     after: Artifact | None
+    content: ContentDiff | None = None  # what differs inside it, where that was looked at
 
     def inverse(self) -> ValueChange:
-        return ValueChange(self.name, self.after, self.before)
+        content = None if self.content is None else self.content.inverse()
+        return ValueChange(self.name, self.after, self.before, content)
 
     @property
     def difference(self) -> float | None:
@@ -155,9 +158,9 @@ def diff_runs(before: Side, after: Side, contents: Mapping[bytes, bytes]) -> Run
 
     `contents`: the bytes of the blobs that `mfv.diff.code.needed_blobs` names for their trees.
     """
-    parameters = _values(before.parameters, after.parameters)
-    metrics = _values(before.metrics, after.metrics)
-    artifacts = _values(before.artifacts, after.artifacts)
+    parameters = diff_values(before.parameters, after.parameters)
+    metrics = diff_values(before.metrics, after.metrics)
+    artifacts = diff_values(before.artifacts, after.artifacts)
     files = diff_trees(before.tree, after.tree, contents)
     old = {package.name: package.version for package in before.environment.packages}
     new = {package.name: package.version for package in after.environment.packages}
@@ -165,7 +168,7 @@ def diff_runs(before: Side, after: Side, contents: Mapping[bytes, bytes]) -> Run
         before=before.name,
         after=after.name,
         parameters=parameters,
-        constants=_values(before.constants, after.constants),
+        constants=diff_values(before.constants, after.constants),
         metrics=metrics,
         artifacts=artifacts,
         files=files,
@@ -191,7 +194,7 @@ def diff_runs(before: Side, after: Side, contents: Mapping[bytes, bytes]) -> Run
     )
 
 
-def _values(
+def diff_values(
     before: Mapping[str, Artifact], after: Mapping[str, Artifact]
 ) -> tuple[ValueChange, ...]:
     return tuple(

@@ -7,6 +7,7 @@ from typing import Any
 
 from mfv.diff.code import FileChange
 from mfv.diff.runs import RunDiff, TextChange, ValueChange
+from mfv.render.content import content_json, content_lines
 from mfv.render.show import file_name
 from mfv.render.terminal import Paint
 from mfv.render.text import cut, escape, pad, wrap
@@ -28,8 +29,8 @@ def diff_text(diff: RunDiff, *, width: int, paint: Paint, stat: bool = False) ->
     blocks.append(_values("parameters", diff.parameters, width, paint, with_difference=False))
     blocks.append(_values("constants", diff.constants, width, paint, with_difference=False))
     blocks.append(_values("metrics", diff.metrics, width, paint))
-    blocks.append(_code(diff.files, paint, stat))
-    blocks.append(_values("artifacts", diff.artifacts, width, paint))
+    blocks.append(code_lines(diff.files, paint, stat))
+    blocks.append(artifact_lines(diff.artifacts, width, paint, stat))
     blocks.append(_texts("read from other runs", diff.reads, width, paint))
     blocks.append(_texts("steps (tasks)", diff.steps, width, paint))
     blocks.append(_texts("packages", diff.packages, width, paint))
@@ -47,11 +48,11 @@ def diff_json(diff: RunDiff) -> dict[str, Any]:
         "after": diff.after,
         "same": not diff,
         "status": None if diff.status is None else [diff.status.before, diff.status.after],
-        "parameters": [_value_json(change) for change in diff.parameters],
-        "constants": [_value_json(change) for change in diff.constants],
-        "metrics": [_value_json(change) for change in diff.metrics],
-        "artifacts": [_value_json(change) for change in diff.artifacts],
-        "code": [_file_json(change) for change in diff.files],
+        "parameters": [value_json(change) for change in diff.parameters],
+        "constants": [value_json(change) for change in diff.constants],
+        "metrics": [value_json(change) for change in diff.metrics],
+        "artifacts": [value_json(change) for change in diff.artifacts],
+        "code": [file_json(change) for change in diff.files],
         "packages": [_text_json(change) for change in diff.packages],
         "sources": [_text_json(change) for change in diff.sources],
         "environment": [_text_json(change) for change in diff.environment],
@@ -151,7 +152,26 @@ def _glance(artifact: Any) -> str:
     return f"{kind_text(artifact)}, {size(artifact.size)}"
 
 
-def _code(files: Sequence[FileChange], paint: Paint, stat: bool) -> list[str]:
+def artifact_lines(
+    changes: Iterable[ValueChange], width: int, paint: Paint, stat: bool = False
+) -> list[str]:
+    """Artifacts that differ, each with what differs inside it."""
+    changes = list(changes)
+    rows = [(escape(change.name), _value_text(change, True)) for change in changes]
+    block = _block("artifacts", rows, width, paint)
+    if not any(change.content for change in changes):
+        return block
+    lines = block[:1]
+    for change, row in zip(changes, rows, strict=True):
+        lines += _block("", [row], width, paint)[1:]
+        if change.content is not None:
+            inner = content_lines(change.content, width=max(34, width - 6), paint=paint, stat=stat)
+            lines += [f"      {line}" for line in inner]
+    return lines
+
+
+def code_lines(files: Sequence[FileChange], paint: Paint, stat: bool) -> list[str]:
+    """Files that differ, with their lines unless `stat`."""
     lines = [paint("code", "bold")] if files else []
     for change in files:
         lines.append(f"  {file_name(change.path)}  {_file_text(change)}")
@@ -175,12 +195,13 @@ def _file_text(change: FileChange) -> str:
     return f"{word}+{change.added} -{change.removed}"
 
 
-def _value_json(change: ValueChange) -> dict[str, Any]:
+def value_json(change: ValueChange) -> dict[str, Any]:
     return {
         "name": change.name,
         "before": None if change.before is None else artifact_json(change.before),
         "after": None if change.after is None else artifact_json(change.after),
         "difference": change.difference,
+        "content": content_json(change.content),
     }
 
 
@@ -188,7 +209,7 @@ def _text_json(change: TextChange) -> dict[str, Any]:
     return {"name": change.name, "before": change.before, "after": change.after}
 
 
-def _file_json(change: FileChange) -> dict[str, Any]:
+def file_json(change: FileChange) -> dict[str, Any]:
     return {
         "path": change.path.decode("utf-8", "backslashreplace"),
         "status": change.status,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import pickletools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mfv.errors import MfvError
@@ -40,6 +40,22 @@ class Raw:
 
     def __init__(self, data: Buffer) -> None:
         self.data = data
+
+
+class Away:
+    """Bytes of a frame beside the stream, read when they are asked for, each time anew.
+
+    `pieces` gives them one after the other, so that they need not all be held.
+    """
+
+    __slots__ = ("blob", "pieces", "size")
+
+    def __init__(self, blob: bytes, size: int, pieces: Callable[[], Iterator[Buffer]]) -> None:
+        self.blob, self.size, self.pieces = blob, size, pieces
+
+    def load(self) -> bytes:
+        """All of them."""
+        return b"".join(self.pieces())
 
 
 class Pairs:
@@ -98,11 +114,16 @@ def read(frames: Sequence[Buffer]) -> Any:
     Numbers, text, None, lists and tuples are themselves; a list or dict may hold itself. Raises
     OpaqueError.
     """
-    stream = memoryview(frames[0])
-    if stream.nbytes > LARGEST:
-        raise OpaqueError(f"its stream of {stream.nbytes} bytes is too long to be looked through")
+    return read_stream(frames[0], frames[1:])
+
+
+def read_stream(stream: Buffer, buffers: Sequence[Buffer | Away]) -> Any:
+    """The same, where the frames beside the stream may be away."""
+    view = memoryview(stream)
+    if view.nbytes > LARGEST:
+        raise OpaqueError(f"its stream of {view.nbytes} bytes is too long to be looked through")
     try:
-        return _Machine(frames[1:]).follow(bytes(stream))
+        return _Machine(buffers).follow(bytes(view))
     except OpaqueError:
         raise
     except Exception as error:  # whatever a malformed stream leads to
@@ -134,7 +155,7 @@ def joined(frames: Sequence[Buffer]) -> Iterator[Buffer]:
 class _Machine:
     """The stack and the memo of one stream."""
 
-    def __init__(self, buffers: Sequence[Buffer]) -> None:
+    def __init__(self, buffers: Sequence[Buffer | Away]) -> None:
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._buffers = iter(buffers)
@@ -164,7 +185,10 @@ class _Machine:
             data = argument.encode("latin-1") if isinstance(argument, str) else bytes(argument)
             stack.append(Raw(data))
         elif name == "NEXT_BUFFER":
-            stack.append(Raw(memoryview(next(self._buffers)).cast("B")))
+            buffer: Any = next(self._buffers)
+            if not isinstance(buffer, Away):
+                buffer = Raw(memoryview(buffer).cast("B"))
+            stack.append(buffer)
         elif name in _TUPLES:
             count = _TUPLES[name]
             stack[-count:] = [tuple(stack[-count:])]

@@ -26,7 +26,7 @@ def array_of(node: Any) -> Any:
         (kind, data), shape, order = node.arguments, (), "C"
     else:
         return None
-    dtype = _dtype(kind)
+    dtype = dtype_of(kind)
     fits = isinstance(shape, tuple) and all(type(one) is int and one >= 0 for one in shape)
     if dtype is None or not isinstance(data, Raw) or not fits or order not in ("C", "F"):
         return None
@@ -38,7 +38,7 @@ def array_of(node: Any) -> Any:
         return None
 
 
-def _dtype(node: Any) -> str | None:
+def dtype_of(node: Any) -> str | None:
     """`<f8` for the node of such a dtype; None for one with fields, objects or units."""
     if not isinstance(node, Made) or not isinstance(node.call, Named):
         return None

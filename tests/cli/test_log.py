@@ -154,6 +154,15 @@ def test_a_spark_draws_a_number_over_the_runs(runs: Path) -> None:
     assert len(rest) >= len(RUNS)
 
 
+def test_runs_are_compared_beside_each_other(runs: Path) -> None:
+    shown = mfv_command(runs, "log", "TrainFlow", "--compare", "--reverse").out
+    assert shown.splitlines()[0].split() == ["TrainFlow/1", "TrainFlow/2", "TrainFlow/3"]
+    assert "params.opt" in shown and "machine" not in shown
+    found = mfv_command(runs, "log", "--where", "opt = adam", "--compare", "--json").json
+    assert found["runs"] == ["TrainFlow/3", "TrainFlow/1"]
+    assert mfv_command(runs, "log", "--compare", "--stat").status == 2
+
+
 def test_names_that_would_steer_a_terminal_are_shown_escaped(tmp_path: Path) -> None:
     odd = "a\x1b[31m\u202e"
     make(fast_repository(tmp_path / ".mfv"), Made("F", {odd: "\x07x\n"}, {}))

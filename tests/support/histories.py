@@ -11,7 +11,7 @@ import msgspec
 from making import opening_of
 
 from mfv.manifest.artifact import Artifact
-from mfv.manifest.records import Failure, Opening, RunStatus, Task
+from mfv.manifest.records import Failure, GraphNode, Opening, RunStatus, Task
 from mfv.odb.writer import Writer
 from mfv.repo.artifacts import store_all
 from mfv.repo.recorder import Finished, RunRecorder
@@ -99,7 +99,8 @@ def random_run(choose: random.Random) -> Made:
 def _opening(writer: Writer, run: Made) -> Opening:
     opening = opening_of(run.flow, run.script)(writer)
     stored = store_all(writer, run.parameters)
-    return msgspec.structs.replace(opening, parameters=stored.artifacts, user=run.user)
+    graph = (*opening.graph, GraphNode("end", "end", (), False, 9, ""))
+    return msgspec.structs.replace(opening, parameters=stored.artifacts, user=run.user, graph=graph)
 
 
 def _scalars(artifacts: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
