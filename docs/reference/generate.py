@@ -259,7 +259,8 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "status": "null, or the two",
             "parameters": "list of changes, with `difference` between numbers, and `content`: "
             "null, or what differs inside: `parts` (list of `path`, `before`, `after`, `measure`: "
-            "null, or `changed`, `total`, `largest`, `mean`, `cosine`), `tables` (list of `path`, `rows`, "
+            "null, or `changed`, `total`, `largest`, `mean`, `cosine`), `tables` (list of `path`, "
+            "`rows`, "
             "`key`, `added`, `removed`, `changed`, `columns`, `columns_added`, `columns_removed`, "
             "`cells`), `text` (a unified diff), `same` (parts), `unknown` (why not more)",
             "constants": "the same for class attributes",
