@@ -154,6 +154,46 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "`artifacts` (that were read, as step/task/name)",
         },
     },
+    "rev-parse": {
+        "One object a line.": {
+            "revision": "as it was typed",
+            "run": "its name, `Flow/number`",
+            "id": "its true name; null while it is open",
+            "path": "the step, task and artifact behind it, or null",
+        }
+    },
+    "ls": {
+        "One object a line.": {
+            "name": "of the flow, run, step, task, artifact, folder or file",
+            "kind": "which of these",
+            "type": "of an artifact its class, of a run or task its status; else null",
+            "size": "bytes, of an artifact or a file; else null",
+        }
+    },
+    "grep": {
+        "One object a line for each thing with lines that match.": {
+            "run": "the newest run that has it",
+            "section": "`code`, `params`, `logs` or `artifacts`",
+            "place": "a path, a parameter, `step/task/stdout` or `step/task/name`",
+            "runs": "how many of the runs that were looked at have the same",
+            "lines": "list of `line` (from 1) and `text`",
+        }
+    },
+    "du": {
+        "One object.": {
+            "sizes": "list of `name`, `logical`, `stored`, `unique` (bytes), `count` (runs, or "
+            "versions of an artifact)",
+            "disk": "object: bytes of the files in `packs` and `log`",
+        }
+    },
+    "whence": {
+        "One object.": {
+            "asked": "as it was typed",
+            "looked_for": "list of words",
+            "places": "list, the first that was made first, of `run`, `step`, `task`, `name`, "
+            "`kind` (`artifact` or `code`), `part` (null, or which bytes of it), `id`, `size`",
+        }
+    },
     "reindex": {"One object.": {"runs": "how many the index has", "file": "where it is"}},
     "graph": {
         "One object.": {

@@ -80,6 +80,7 @@ def write_data(view: RunView, folder: Path, *, trusted: bool) -> Written:
                     with open(os.open(path, _NEW, 0o666), "wb") as out:
                         file.write(out)
                         size += out.tell()
+                    content = _content(path)
                 except MfvError as error:
                     failed.append(f"{where} ({error.message})")
                     continue
@@ -88,12 +89,22 @@ def write_data(view: RunView, folder: Path, *, trusted: bool) -> Written:
                 facts = {"step": step, "task": task.id, "name": artifact.name}
                 relative = os.fspath(path.relative_to(folder))
                 more = {"type": artifact.type, "id": artifact.id.hex(), "file": relative}
+                more["content"] = content.hex()  # by which `mfv whence` knows it
                 listed.append({**facts, **more, "unpickled": file.loaded})
     (folder / INDEX).write_bytes(msgspec.json.format(msgspec.json.encode(listed), indent=2) + b"\n")
     return Written(len(listed), size, tuple(loaded), tuple(failed))
 
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def _content(path: Path) -> BlobId:
+    """The id of what a file holds."""
+    hasher = BlobId.hasher()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            hasher.update(piece)
+    return BlobId(hasher.digest())
 
 
 def _made(task: Task) -> Iterator[Artifact]:

@@ -1,34 +1,14 @@
-"""The file of an index: found, caught up with the log, made anew on any doubt.
-
-Every index that is made has a file name of its own, and `current` says which one counts. A name is
-never used twice, because the journal that a killed process leaves beside one database would be
-played back into another one of the same name.
-"""
+"""The index of runs: opened, or made anew."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
 import sqlite3
-import time
 
-from mfv.errors import CorruptError, MfvError, StorageError
-from mfv.ids import ID_BYTES
-from mfv.index import schema
-from mfv.index.errors import DamagedLogError, UnusableError
+from mfv.index import cachefile, schema
 from mfv.index.index import Index
-from mfv.repo.archive import read_entry
-from mfv.repo.log import read_tip
 from mfv.repo.repository import Repository
 
 FOLDER = "cache/index"
-_CURRENT = "current"
-_NAME = re.compile(r"[0-9a-f]{12}\.sqlite")
-
-_LONG_AGO = 3600.0  # seconds: no index takes so long to be made
-_PATIENCE = 20.0  # seconds that another process may take over a write
-_CACHE = 64  # MiB of pages
 
 
 def open_index(repository: Repository) -> Index | None:
@@ -37,201 +17,30 @@ def open_index(repository: Repository) -> Index | None:
     None where there cannot be one: the repository is no folder, or cannot be written and has
     none that is up to date, or its log is damaged.
     """
-    if repository.folder is None:
-        return None
-    before = None
-    while (path := current(repository.folder)) is not None and path != before:
-        with contextlib.suppress(UnusableError, sqlite3.Error, OSError, DamagedLogError):
-            return _index(repository, _existing(repository, path))
-        before = path  # another process may have made a new one meanwhile
-    with contextlib.suppress(sqlite3.Error, OSError, DamagedLogError):
-        return _index(repository, _rebuild(repository))
-    return None
+    connection = cachefile.opened(repository, _KIND)
+    return None if connection is None else _index(repository, connection)
 
 
 def rebuild(repository: Repository) -> Index:
     """The index made anew; CorruptError where the log is damaged, or StorageError."""
-    return _index(repository, _renewed(repository))
+    return _index(repository, cachefile.renewed(repository, _KIND))
 
 
 def current(folder: str) -> str | None:
     """The path of the index that counts, in a repository's folder; None without one."""
-    try:
-        with open(os.path.join(folder, FOLDER, _CURRENT), encoding="ascii") as file:
-            name = file.read(100)
-    except (OSError, UnicodeError):
-        return None
-    path = os.path.join(folder, FOLDER, name)
-    return path if _NAME.fullmatch(name) and os.path.isfile(path) else None
+    return cachefile.current(folder, FOLDER)
 
 
 def _index(repository: Repository, connection: sqlite3.Connection) -> Index:
-    return Index(connection, lambda: _renewed(repository))
+    return Index(connection, lambda: cachefile.renewed(repository, _KIND))
 
 
-def _renewed(repository: Repository) -> sqlite3.Connection:
-    try:
-        return _rebuild(repository)
-    except DamagedLogError:
-        raise CorruptError(
-            "the log is damaged, so there is no index of it", hint="`mfv fsck` says what is touched"
-        ) from None
-    except (sqlite3.Error, OSError) as error:
-        raise StorageError(f"{FOLDER} cannot be written: {error}") from None
+def _fill(
+    connection: sqlite3.Connection, repository: Repository, number: int, head: bytes
+) -> tuple[int, bytes]:
+    from mfv.index.filling import fill  # whoever only asks does without
+
+    return fill(connection, repository, number, head)
 
 
-def _rebuild(repository: Repository) -> sqlite3.Connection:
-    """Makes the index anew, and has it count once it is whole and on the disk.
-
-    Raises sqlite3.Error or OSError where that cannot be written, DamagedLogError.
-    """
-    assert repository.folder is not None
-    folder = os.path.join(repository.folder, FOLDER)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    before = current(repository.folder)
-    made = os.path.join(folder, f"{os.urandom(6).hex()}.sqlite")
-    try:
-        _make(repository, made)
-        _point(folder, made)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(made)
-        raise
-    _clear(folder, before)
-    return _connect(made)
-
-
-def _make(repository: Repository, path: str) -> None:
-    from mfv.index.filling import fill
-
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
-    connection = _connect(path)
-    try:
-        # Nobody looks at it before it is done.
-        connection.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;{schema.TABLES}")
-        connection.execute("BEGIN")
-        number, head = fill(connection, repository, 0, bytes(ID_BYTES))
-        _save(connection, repository, number, head)
-        connection.execute("COMMIT")
-        connection.executescript(schema.INDEXES + "ANALYZE;")
-    finally:
-        connection.close()
-    _sync(path)
-
-
-def _point(folder: str, path: str) -> None:
-    """Has `path` count from now on."""
-    made = os.path.join(folder, f"{_CURRENT}-{os.urandom(6).hex()}")
-    with open(made, "x", encoding="ascii") as file:
-        file.write(os.path.basename(path))
-    _sync(made)
-    os.replace(made, os.path.join(folder, _CURRENT))
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _clear(folder: str, before: str | None) -> None:
-    """Deletes the index that counted before, and what killed processes left long ago.
-
-    Who has it open goes on with it.
-    """
-    counts = current(os.path.dirname(os.path.dirname(folder)))
-    kept = {_CURRENT}
-    if counts is not None:
-        kept |= {os.path.basename(counts), os.path.basename(counts) + "-journal"}
-    for name in os.listdir(folder):
-        path = os.path.join(folder, name)
-        with contextlib.suppress(OSError):
-            old = before is not None and path.startswith(before)
-            if name not in kept and (old or time.time() - os.lstat(path).st_mtime > _LONG_AGO):
-                os.unlink(path)
-
-
-def _existing(repository: Repository, path: str) -> sqlite3.Connection:
-    writable = os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
-    connection = _connect(path, read_only=not writable)
-    try:
-        _catch_up(connection, repository, writable=writable)
-        return connection
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _catch_up(connection: sqlite3.Connection, repository: Repository, *, writable: bool) -> None:
-    number, head = _standing(connection, repository)
-    tip = read_tip(repository.backend)
-    if tip is None or tip.number < number:
-        raise UnusableError  # the log is another one, or was cut
-    try:
-        if number and read_entry(repository.backend, number)[-ID_BYTES:] != head:
-            raise UnusableError
-    except MfvError:
-        raise UnusableError from None
-    if tip.number == number and not _is_more(repository, number):
-        return
-    if not writable:
-        raise UnusableError
-    from mfv.index.filling import fill
-
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        number, head = _standing(connection, repository)  # another process may have been first
-        number, head = fill(connection, repository, number, head)
-        _save(connection, repository, number, head)
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _is_more(repository: Repository, number: int) -> bool:
-    """Whether the log goes on behind what the tip, a hint, says."""
-    try:
-        read_entry(repository.backend, number + 1)
-    except MfvError:
-        return False
-    return True
-
-
-def _standing(connection: sqlite3.Connection, repository: Repository) -> tuple[int, bytes]:
-    """The entry that the index has come to, and its seal."""
-    meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
-    wanted = (schema.VERSION, repository.format.repository)
-    if (meta.get("version"), meta.get("repository")) != wanted:
-        raise UnusableError
-    number, head = meta.get("number"), meta.get("head")
-    if not isinstance(number, int) or not isinstance(head, bytes) or len(head) != ID_BYTES:
-        raise UnusableError
-    return number, head
-
-
-def _save(connection: sqlite3.Connection, repository: Repository, number: int, head: bytes) -> None:
-    meta = {
-        "version": schema.VERSION,
-        "repository": repository.format.repository,
-        "number": number,
-        "head": bytes(head),
-    }
-    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
-
-
-def _connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
-    mode = "ro" if read_only else "rw"
-    for char in "%?#":  # which mean something in a URI
-        path = path.replace(char, f"%{ord(char):02x}")
-    connection = sqlite3.connect(
-        f"file:{path}?mode={mode}", uri=True, timeout=_PATIENCE, isolation_level=None
-    )
-    connection.execute(f"PRAGMA cache_size=-{_CACHE * 1024}")
-    connection.execute("PRAGMA mmap_size=2147483648")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA trusted_schema=OFF")
-    return connection
+_KIND = cachefile.Kind(FOLDER, schema.VERSION, schema.TABLES, schema.INDEXES, _fill)

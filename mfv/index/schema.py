@@ -9,7 +9,6 @@ VERSION = 3
 # index has to be there for the question that somebody happens to ask. What the log says of a run
 # is large and seldom asked for; it stands elsewhere, so that the rows stay short.
 TABLES = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE step_sets (id INTEGER PRIMARY KEY, steps TEXT NOT NULL UNIQUE);
 CREATE TABLE runs (
     seq INTEGER PRIMARY KEY,  -- number of the log entry that opened the run: the order of runs

@@ -17,7 +17,7 @@ from mfv.repo.repository import Repository
 ROOT = Path(mfv.__file__).parent
 
 BELOW_REPO = {"errors", "ids", "storage", "serde", "manifest", "capture", "odb"}
-VALUES = {"errors", "manifest", "diff", "lineage"}
+VALUES = {"errors", "manifest", "diff", "lineage", "found"}
 
 # Low to high. A room is a folder of mfv/ or a module that stands there alone.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -33,6 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "diff": {"errors", "ids", "manifest"},
     "code": {"errors"},
     "lineage": {"errors", "ids", "manifest"},
+    "found": {"errors", "ids", "manifest"},
+    "outline": {"errors", "serde", "diff"},
     "repo": BELOW_REPO,
     "query": {"errors", "manifest"},
     "index": {"query", "repo", *BELOW_REPO},
@@ -41,12 +43,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flow": {"errors", "ids", "manifest"},
     "client": {"history", "query", "repo", "errors", "ids", "manifest", "capture"},
     "runner": {"client", "errors"},
-    "outline": {"errors", "serde", "diff"},
     "content": {"outline", "diff", *BELOW_REPO},
     "compare": {"content", "repo", "diff", *BELOW_REPO},
     "comparemany": {"repo", "diff", *BELOW_REPO},
     "worktree": {"compare", "repo", "diff", *BELOW_REPO},
     "trace": {"repo", "lineage", *BELOW_REPO},
+    "seek": {"found", "content", "outline", "history", "index", "query", "repo", *BELOW_REPO},
     "checkout": {"repo", "_version", *BELOW_REPO},
     "verify": {"checkout", "diff", "repo", *BELOW_REPO},
     "resume": {"code", "flow", "repo", *BELOW_REPO},
@@ -66,6 +68,8 @@ MAY_IMPORT: dict[str, set[str]] = {
             "flow",
             "client",
             "compare",
+            "seek",
+            "found",
             "comparemany",
             "content",
             "worktree",

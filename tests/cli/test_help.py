@@ -121,5 +121,5 @@ def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
         env = {"_MFV_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(word)}
         return set(mfv_command(tmp_path, env=env).out.split())
 
-    assert completed("mfv l", 1) == {"log", "logs"}
+    assert completed("mfv lo", 1) == {"log", "logs"}
     assert "--json" in completed("mfv log --", 2)
