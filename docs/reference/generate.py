@@ -68,6 +68,7 @@ _RUN = {
     "ended": "µs since 1970; null while it is open",
     "seconds": "how long it took",
     "tags": "list of tags",
+    "note": "what somebody has to say of it, or null",
     "removed": "when it went into the trash, µs since 1970; null if it is not there",
     "swept": "whether of it only record and code are left",
     "dropped": "list of artifacts whose bytes were let go: `name`, or `step/name`",
@@ -128,7 +129,7 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
         }
     },
     "log": {
-        "One object a line for each run; a run that is damaged has the first twelve keys and "
+        "One object a line for each run; a run that is damaged has the first thirteen keys and "
         "`damaged`, which says how.": _RUN,
         "`--columns FIELD,...`: one object a line for each run.": {
             "run": "its name, `Flow/number`",
@@ -192,6 +193,23 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
             "looked_for": "list of words",
             "places": "list, the first that was made first, of `run`, `step`, `task`, `name`, "
             "`kind` (`artifact` or `code`), `part` (null, or which bytes of it), `id`, `size`",
+        }
+    },
+    "note": {"One object.": {"run": "its name", "note": "what is said of it now, or null"}},
+    "blame": {
+        "One object a line for each parameter, artifact or line of a file.": {
+            "name": "of the parameter or artifact; of a line its number",
+            "run": "the run in which it last became what it is",
+            "started": "of that run, µs since 1970",
+            "value": "what it is, as text",
+            "before": "what it was before, or null",
+        }
+    },
+    "bisect": {
+        "One object.": {
+            "bad": "the first bad run, or null where it cannot be told",
+            "good": "the last good run before it",
+            "tested": "list of `run` and `is`: `good`, `bad` or `skipped`",
         }
     },
     "reindex": {"One object.": {"runs": "how many the index has", "file": "where it is"}},

@@ -65,6 +65,11 @@ class Run(RunPart):
         return None if end is None else end.data
 
     @property
+    def note(self) -> str:
+        """What somebody has to say of the run (`mfv note`), as of now; empty: nothing."""
+        return self._run_data.state.note
+
+    @property
     def successful(self) -> bool:
         """Whether the end task succeeded."""
         if self._run_data.state.status == "ok":

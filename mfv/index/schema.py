@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
 # Values that runs have under one name stand in a column of their own, `v0`, `v1`, …, added to
 # `runs` when the name is first met: a query reads a million of them in a tenth of a second, and no

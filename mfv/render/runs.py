@@ -71,6 +71,7 @@ def run_json(run: ShownRun) -> dict[str, Any]:
         "ended": None,
         "seconds": None,
         "tags": list(run.tags),
+        "note": run.state.note or None,
         "removed": run.state.removed or None,
         "swept": run.state.swept,
         "dropped": list(run.state.dropped),

@@ -37,6 +37,9 @@ def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> s
     ]
     title = paint(f"run {escape(run.name)}", "bold")
     blocks = [[f"{title}  {run.run_id or '(open)'}", *_facts(facts, width)]]
+    if run.state.note:
+        lines = escape(run.state.note, keep="\n").split("\n")
+        blocks.append([paint("note", "bold"), *(f"  {line}" for line in lines)])
     blocks.append(_named("parameters", run.parameters.values(), width, paint))
     blocks.append(_named("metrics", run.metrics.values(), width, paint))
     blocks.append(_steps(run, width, paint))

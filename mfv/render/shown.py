@@ -22,6 +22,9 @@ class ShownState(Protocol):
     def swept(self) -> bool: ...
 
     @property
+    def note(self) -> str: ...
+
+    @property
     def dropped(self) -> Sequence[str]: ...
 
 

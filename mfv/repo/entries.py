@@ -67,6 +67,14 @@ class TagRuns(msgspec.Struct, frozen=True, tag="tag"):
     added: tuple[tuple[str, int, str], ...]
 
 
+class NoteRun(msgspec.Struct, frozen=True, tag="note"):
+    """What somebody has to say of a run, in place of what was said before."""
+
+    flow: str
+    number: int
+    text: str  # empty: nothing any more
+
+
 class TrashRuns(msgspec.Struct, frozen=True, tag="trash"):
     """These runs went into the trash, or were left over by a rule of retention."""
 
@@ -112,6 +120,7 @@ Body = (
     | Tasks
     | SealRun
     | TagRuns
+    | NoteRun
     | TrashRuns
     | RestoreRuns
     | SweepRuns

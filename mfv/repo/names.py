@@ -12,6 +12,7 @@ from mfv.repo.entries import (
     Condemn,
     DropArtifacts,
     Entry,
+    NoteRun,
     OpenRun,
     Repack,
     RestoreRuns,
@@ -44,6 +45,7 @@ class RunState(msgspec.Struct, omit_defaults=True):
     removed: int = 0  # µs since 1970: when it went into the trash; 0: it is not there
     reason: str = ""  # why
     swept: bool = False  # only its records and its code are kept
+    note: str = ""  # what somebody has to say of it
     dropped: list[str] = []  # artifacts whose bytes are kept no longer: `model`, `train/model`
 
     @property
@@ -95,6 +97,8 @@ class State(msgspec.Struct):
                     run = self._run(flow, number)
                     if tag not in run.tags:
                         run.tags = [*run.tags, tag]
+            case NoteRun():
+                self._run(body.flow, body.number).note = body.text
             case TrashRuns():
                 for flow, number in body.runs:
                     run = self._run(flow, number)

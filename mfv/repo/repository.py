@@ -14,10 +14,10 @@ from mfv.odb.database import Database
 from mfv.repo import config as configs
 from mfv.repo import format as formats
 from mfv.repo import trees
-from mfv.repo.entries import TagRuns
+from mfv.repo.entries import NoteRun, TagRuns
 from mfv.repo.log import Log
 from mfv.repo.names import OPEN, RunState, State
-from mfv.repo.tags import TAGS_PER_RUN, check_tag
+from mfv.repo.tags import TAGS_PER_RUN, check_note, check_tag
 from mfv.storage.base import Backend
 from mfv.storage.local import TMP, LocalBackend, is_abandoned
 
@@ -147,6 +147,21 @@ class Repository:
 
         if adding or removing:
             self.log.append(build)
+
+
+def note(repository: Repository, run: RunState, text: str) -> None:
+    """Says `text` of a run, in place of what was said; empty: nothing. UsageError if it cannot be.
+
+    NotFoundError if the run is not there.
+    """
+    check_note(text)
+
+    def build(state: State) -> NoteRun:
+        if state.find(run.flow, run.number) is None:
+            raise NotFoundError(f"there is no run {run.name}")
+        return NoteRun(run.flow, run.number, text)
+
+    repository.log.append(build)
 
 
 def find(start: str | os.PathLike[str]) -> str | None:

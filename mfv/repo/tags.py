@@ -1,4 +1,4 @@
-"""Which names people may give: one validator for tags and flow names."""
+"""What people may say of runs: one validator for tags and flow names, and one for notes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from mfv.errors import UsageError
 
 TAG_LIMIT = 200  # bytes of UTF-8
 TAGS_PER_RUN = 50
+NOTE_LIMIT = 64 << 10  # bytes of UTF-8
 _RESERVED = {"head", "latest", "con", "prn", "aux", "nul", ".mfv"}
 _HEX = set("0123456789abcdef")
 
@@ -21,6 +22,19 @@ def check_tag(tag: str) -> str:
             hint="use letters, digits, '.', '_', '-' and ':', for example best or team:prod",
         )
     return tag
+
+
+def check_note(text: str) -> None:
+    """UsageError for what cannot be a note: it is too long, or no text."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise UsageError("a note is text, and this is not valid UTF-8") from None
+    if size > NOTE_LIMIT:
+        raise UsageError(
+            f"a note has at most {NOTE_LIMIT} bytes, and this one has {size}",
+            hint="put long texts into a file that the run leaves, and name it",
+        )
 
 
 def _trouble(tag: str) -> str | None:
