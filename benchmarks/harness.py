@@ -125,20 +125,35 @@ def measure(
 
 
 def compare(
-    title: str, contenders: Sequence[Contender], *, rounds: int, warm_up: bool = True
+    title: str,
+    contenders: Sequence[Contender],
+    *,
+    rounds: int,
+    warm_up: bool = True,
+    timeout: float = 900.0,  # seconds of one run
+    failed: Callable[[str, BenchmarkError], None] | None = None,
 ) -> Comparison:
     """Run every contender once a round, in turn, `rounds` times; the first is the baseline.
 
     With `warm_up` one more round goes first and is not counted, so that byte code and the file
-    cache are as they are on every run but the first.
+    cache are as they are on every run but the first. With `failed` a contender that fails is told
+    to it by name and left out from then on, but for the baseline.
     """
     samples: dict[str, list[Sample]] = {contender.name: [] for contender in contenders}
+    left = list(contenders)
     for number in range(-1 if warm_up else 0, rounds):
-        for contender in contenders:
-            sample = _sample(contender)
+        for contender in tuple(left):
+            try:
+                sample = _sample(contender, timeout)
+            except BenchmarkError as error:
+                if failed is None or contender is contenders[0]:
+                    raise
+                failed(contender.name, error)
+                left.remove(contender)
+                continue
             if number >= 0:
                 samples[contender.name].append(sample)
-    return Comparison(title, samples)
+    return Comparison(title, {name: some for name, some in samples.items() if some})
 
 
 def clean_environment(*, without: Iterable[str]) -> dict[str, str]:
@@ -152,7 +167,7 @@ def arguments(description: str | None, *, runs: int) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--runs", type=_at_least_one, default=runs, help="rounds that count")
+    parser.add_argument("--runs", type=at_least_one, default=runs, help="rounds that count")
     parser.add_argument("--quick", action="store_true", help="one small round: does it work?")
     parser.add_argument("--json", action="store_true", help="every sample, for programs")
     return parser
@@ -166,12 +181,13 @@ def run_main(main: Callable[[], None]) -> None:
         sys.exit(f"error: {error}")
 
 
-def _sample(contender: Contender) -> Sample:
+def _sample(contender: Contender, timeout: float) -> Sample:
     with tempfile.TemporaryDirectory(prefix="bench-run-") as fresh:
         folder = contender.folder or Path(fresh)
         variables = contender.prepare(folder) if contender.prepare is not None else {}
         environment = {**contender.environment, **variables}
-        cost = measure(contender.command, folder=folder, environment=environment)
+        command = contender.command
+        cost = measure(command, folder=folder, environment=environment, timeout=timeout)
         more = contender.probe(folder) if contender.probe is not None else {}
         return {**cost._asdict(), **more}
 
@@ -182,7 +198,8 @@ def _failure(command: Sequence[str], problem: str, output: Path) -> BenchmarkErr
     return BenchmarkError(f"`{' '.join(command)}` {problem}:\n{shown}")
 
 
-def _at_least_one(text: str) -> int:
+def at_least_one(text: str) -> int:
+    """The type of an option that is a number of things."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("at least 1")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -65,10 +67,14 @@ def test_a_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     program = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
     with pytest.raises(BenchmarkError, match="took more than 2 s"):
         measure(python(program), folder=tmp_path, environment=ENVIRONMENT, timeout=2)
-    # Killed, and by now reaped or about to be: a zombie has no command line.
-    command_line = Path("/proc", (tmp_path / "pid").read_text(), "cmdline")
     if Path("/proc/self").exists():
-        assert not command_line.exists() or command_line.read_bytes() == b""
+        # Killed, which takes a moment: then a zombie, which has no command line, and then nothing.
+        command_line = Path("/proc", (tmp_path / "pid").read_text(), "cmdline")
+        until = time.monotonic() + 30
+        with contextlib.suppress(OSError):
+            while command_line.read_bytes() != b"":
+                assert time.monotonic() < until
+                time.sleep(0.01)
 
 
 def test_contenders_run_in_turn_and_the_warm_up_is_not_counted(tmp_path: Path) -> None:
@@ -82,6 +88,23 @@ def test_contenders_run_in_turn_and_the_warm_up_is_not_counted(tmp_path: Path) -
     comparison = compare("turns", [contender("a"), contender("b")], rounds=2)
     assert order.read_text() == "ababab"
     assert [len(samples) for samples in comparison.samples.values()] == [2, 2]
+
+
+def test_a_contender_that_fails_is_told_and_left_out_but_for_the_baseline(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def failed(name: str, error: BenchmarkError) -> None:
+        told.append(f"{name}: {error}")
+
+    good = Contender("good", python("pass"), ENVIRONMENT)
+    once = Contender("once", python("import os; os.rmdir('left')"), ENVIRONMENT, folder=tmp_path)
+    bad = Contender("bad", python("raise SystemExit(3)"), ENVIRONMENT)
+    (tmp_path / "left").mkdir()
+    found = compare("some", [good, once, bad], rounds=3, warm_up=False, failed=failed)
+    assert {name: len(some) for name, some in found.samples.items()} == {"good": 3, "once": 1}
+    assert [line.split(":")[0] for line in told] == ["bad", "once"]
+    with pytest.raises(BenchmarkError, match="failed with status 3"):
+        compare("some", [bad, good], rounds=1, failed=failed)
 
 
 def test_every_run_has_an_empty_folder_its_variables_and_its_probe(tmp_path: Path) -> None:

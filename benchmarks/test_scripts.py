@@ -14,12 +14,15 @@ sys.path.insert(0, str(Path(__file__).parent))  # as Python does for a script of
 import bigfile
 import checkpoints
 import cores
+import history
 import small
 import snapshots
 import table
 from engines.base import PROGRAMS
+from engines.histories import Mfv as MfvHistory
 from engines.libraries import Mfv
-from harness import Comparison
+from engines.questions import QUESTIONS
+from harness import BenchmarkError, Comparison
 from mfv_command import mfv_version
 from series import Record, Series
 from versions import Versions
@@ -144,3 +147,44 @@ def test_what_a_table_may_take_follows_from_its_size() -> None:
 
 def test_the_mfv_that_is_measured_has_a_version() -> None:
     assert mfv_version()[0].isdigit()
+
+
+def test_a_history_is_asked_caught_up_with_and_indexed_anew(tmp_path: Path) -> None:
+    class Forgetful(MfvHistory):
+        """Answers with the runs but the first."""
+
+        name = "forgetful"
+
+        def answer(self, place: Path, question: str, number: int) -> list[int]:
+            return super().answer(place, question, number)[1:]
+
+    options = history.parser().parse_args(["--quick"])
+    measured = history.Measured(200)
+    history.measure(measured, tmp_path, [Forgetful()], options)
+    assert set(measured.found) == {*QUESTIONS, history.CAUGHT_UP, history.REBUILT}
+    assert measured.failed == {
+        "forgetful": "forgetful gives a wrong answer to: the newest 20"  # and is not asked again
+    }
+    assert list(measured.found["newest"].samples) == ["mfv", history.NOTHING]
+    assert all(goal.met is not None for goal in history.goals(measured))
+    assert "| forgetful | forgetful gives a wrong answer" in history.as_table(measured)
+    assert "| 200 runs |" in history.upkeep_table([measured], 50)
+    assert history.count_of(tmp_path / "mfv" / ".mfv") == 250
+
+
+def test_a_given_history_is_measured_in_a_copy(tmp_path: Path) -> None:
+    given = tmp_path / "given" / ".mfv"
+    MfvHistory().fill(given.parent, 30, seed=1)
+    before = sorted(path.relative_to(given) for path in given.rglob("*"))
+    options = history.parser().parse_args(["--rounds", "1", "--engines", "mfv"])
+    options.repository = given
+    assert history.sizes_of(options) == [30]
+    ((measured,), versions) = history.measure_all(tmp_path / "scratch", options)
+    assert measured.runs == 30 and list(versions) == ["mfv"]
+    assert sorted(path.relative_to(given) for path in given.rglob("*")) == before
+
+
+def test_a_history_that_mfv_answers_wrongly_is_an_error(tmp_path: Path) -> None:
+    MfvHistory().fill(tmp_path, 30, seed=1)
+    with pytest.raises(BenchmarkError, match="wrong answer to: the newest 20"):
+        history.check(MfvHistory(), tmp_path, "newest", 31, seed=1)

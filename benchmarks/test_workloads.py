@@ -18,7 +18,9 @@ from engines.equal import same
 from harness import BenchmarkError
 from versions import find
 from versions import given as given_versions
-from workloads import checkpoints, records, sources, table
+from workloads import checkpoints, history, records, sources, table
+
+from mfv.repo.repository import Repository
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -163,3 +165,24 @@ def test_a_folder_without_versions_is_told_as_such(tmp_path: Path, names: list[s
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(BenchmarkError, match=r"holds no versions|not numbered"):
         given_versions(tmp_path, ["pkl"])
+
+
+@pytest.mark.parametrize("archived", [True, False])
+def test_runs_are_added_to_a_history_as_if_all_had_been_made_at_once(
+    archived: bool, tmp_path: Path
+) -> None:
+    history.Maker(tmp_path / "both", seed=7).add(6, archived=archived)
+    history.Maker(tmp_path / "both", seed=7).add(5, archived=False)
+    history.Maker(tmp_path / "once", seed=7).add(11, archived=archived)
+    both, once = (Repository.open(tmp_path / name) for name in ("both", "once"))
+    assert history.count_of(tmp_path / "both") == 11
+    assert both.state.number == once.state.number == 22
+    for number in range(11):
+        found = [repository.state.find(*history.flow_of(number)) for repository in (both, once)]
+        assert found[0] is not None and found[1] is not None
+        assert found[0].opening == found[1].opening
+        assert found[0].status == found[1].status == history.status_of(number)
+        opening = both.opening(found[0])
+        assert opening.created == history.started_of(number)
+        assert len(opening.parameters) == 10
+    assert history.values_of(3, 7) == history.values_of(3, 7) != history.values_of(3, 8)

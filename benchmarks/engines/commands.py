@@ -13,7 +13,7 @@ from harness import BenchmarkError, Sample
 from peers import installed_version, peer_environment
 
 DVC = "dvc==3.67.1"
-_IDENTITY = {
+GIT_IDENTITY = {
     "GIT_AUTHOR_NAME": "benchmark",
     "GIT_AUTHOR_EMAIL": "benchmark@localhost",
     "GIT_COMMITTER_NAME": "benchmark",
@@ -130,7 +130,7 @@ class Dvc(_Command):
     def begin(self, place: Path) -> None:
         work = place / "work"
         work.mkdir(parents=True)
-        run(["git", "init", "--quiet"], work, _IDENTITY)
+        run(["git", "init", "--quiet"], work, GIT_IDENTITY)
         run([*self._dvc(), "init", "--quiet"], work, self._variables(place))
 
     def store(self, place: Path, source: Path, number: int) -> Sample:
@@ -162,7 +162,7 @@ class Dvc(_Command):
 
     def _variables(self, place: Path) -> Mapping[str, str]:
         site = {"DVC_SITE_CACHE_DIR": str(place / "site"), "DVC_NO_ANALYTICS": "1"}
-        return {**_IDENTITY, **site}
+        return {**GIT_IDENTITY, **site}
 
 
 class Git(_Command):
@@ -176,7 +176,7 @@ class Git(_Command):
 
     def begin(self, place: Path) -> None:
         place.mkdir(parents=True)
-        run(["git", "init", "--quiet", "--bare", str(place / "store")], place, _IDENTITY)
+        run(["git", "init", "--quiet", "--bare", str(place / "store")], place, GIT_IDENTITY)
 
     def store(self, place: Path, source: Path, number: int) -> Sample:
         script = 'git add -A && git commit --quiet --allow-empty -m "$1" && git tag "$1"'
@@ -196,7 +196,7 @@ class Git(_Command):
         # Its own maintenance would run at a moment of its choosing, in another's time.
         quiet = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "gc.auto", "GIT_CONFIG_VALUE_0": "0"}
         places = {"GIT_DIR": str(place / "store"), "GIT_WORK_TREE": str(tree)}
-        return {**_IDENTITY, **quiet, **places}
+        return {**GIT_IDENTITY, **quiet, **places}
 
 
 def needs(program: str, how: str) -> None:

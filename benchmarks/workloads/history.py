@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from mfv.ids import BlobId, EntryId, EnvironmentId, OpeningId, RunId, TaskId, TreeId
+from mfv.ids import ID_BYTES, BlobId, EntryId, EnvironmentId, OpeningId, RunId, TaskId, TreeId
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import (
     Environment,
@@ -29,21 +29,26 @@ from mfv.manifest.records import (
 )
 from mfv.odb.writer import Writer
 from mfv.repo import archive
+from mfv.repo.archive import read_entry
 from mfv.repo.artifacts import store_all
 from mfv.repo.entries import Body, Entry, OpenRun, PackMade, SealRun
-from mfv.repo.log import Tip, encode_entry, write_tip
+from mfv.repo.log import Tip, encode_entry, read_tip, write_tip
 from mfv.repo.publish import add_record
 from mfv.repo.repository import Repository
 
 FLOWS = ("TrainFlow", "TuneFlow", "EvalFlow", "PrepFlow")
 BEGUN = 1_700_000_000_000_000  # µs since 1970
 APART = 20_000_000  # µs between two runs
+SEED = 1
 _AT_ONCE = 2000  # runs of which the records share a pack
 
 
-def values_of(number: int) -> tuple[Mapping[str, object], Mapping[str, object]]:
-    """The parameters and results of the run that is opened as that many, the same each time."""
-    choose = random.Random(number)
+def values_of(number: int, seed: int = SEED) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    """The parameters and results of the run that is opened as that many, the same each time.
+
+    The parameter `seed` is the number, by which a run is known wherever its values are stored.
+    """
+    choose = random.Random(number + ((seed - SEED) << 40))
     parameters: dict[str, object] = {
         "lr": choose.choice([0.1, 0.03, 0.01, 0.003, 0.001]),
         "batch_size": choose.choice([16, 32, 64, 128]),
@@ -64,15 +69,38 @@ def values_of(number: int) -> tuple[Mapping[str, object], Mapping[str, object]]:
     return parameters, results
 
 
-class Maker:
-    """Adds runs behind the end of a repository's log."""
+def flow_of(number: int) -> tuple[str, int]:
+    """Of which flow that run is, and which of its runs."""
+    return FLOWS[number % len(FLOWS)], number // len(FLOWS) + 1
 
-    def __init__(self, folder: Path) -> None:
+
+def status_of(number: int) -> str:
+    """How that run ended."""
+    return "failed" if number % 17 == 0 else "ok"
+
+
+def started_of(number: int) -> int:
+    """When that run was opened, which is the time of its first entry, in µs since 1970."""
+    return BEGUN + (2 * number + 1) * (APART // 2)
+
+
+def count_of(folder: Path) -> int:
+    """How many runs a repository holds that was made here and in which nothing else ran."""
+    tip = read_tip(Repository.open(folder).backend)
+    return 0 if tip is None else tip.number // 2  # one entry opens a run, one seals it
+
+
+class Maker:
+    """Adds runs behind the end of a repository's log: an empty one, or one that was made here."""
+
+    def __init__(self, folder: Path, seed: int = SEED) -> None:
         self._repository = Repository.create(folder, writer="ana@host")
         self._repository.backend.durable = False  # type: ignore[attr-defined]
-        self._number, self._head = 0, bytes(32)
-        self._numbers = dict.fromkeys(FLOWS, 0)
-        self._made = 0
+        self._seed = seed
+        self._made = count_of(folder)
+        self._number, self._head = 2 * self._made, bytes(ID_BYTES)
+        if self._number:
+            self._head = read_entry(self._repository.backend, self._number)[-ID_BYTES:]
         self._entries: list[bytes] = []
 
     def add(self, runs: int, *, archived: bool) -> None:
@@ -115,23 +143,22 @@ class Maker:
     def _records(self, writer: Writer, shared: Opening) -> tuple[OpenRun, SealRun]:
         number = self._made
         self._made += 1
-        flow = FLOWS[number % len(FLOWS)]
-        self._numbers[flow] += 1
-        started = BEGUN + (2 * number + 1) * (APART // 2)  # the time of its first entry
-        parameters, results = values_of(number)
+        flow, of_flow = flow_of(number)
+        started = started_of(number)
+        parameters, results = values_of(number, self._seed)
         given = store_all(writer, parameters).artifacts
         left = store_all(writer, results).artifacts
         opening = msgspec.structs.replace(shared, flow=flow, created=started, parameters=given)
         opening_id, opening_pack = add_record(writer, OpeningId, opening)
-        task = _task(flow, self._numbers[flow], started, left)
+        task = _task(flow, of_flow, started, left)
         task_id, task_pack = add_record(writer, TaskId, task)
         ref = TaskRef("end", 1, 0, "ok", task.started, task.ended, bytes(task_id), bytes(task_pack))
         run = Run(
             flow=flow,
-            number=self._numbers[flow],
+            number=of_flow,
             origin=self._repository.format.repository,
             opening=bytes(opening_id),
-            status="failed" if number % 17 == 0 else "ok",
+            status=status_of(number),
             started=started,
             ended=task.ended,
             tasks=(ref,),

@@ -120,8 +120,9 @@ class History:
 
         catalog = self.catalog
         condition = sql.Condition("1") if where is None else sql.condition(where, catalog)
-        which = "removed != 0" if trash else "removed = 0"
-        condition = condition._replace(sql=f"{which} AND {condition.sql}")
+        # SQLite tests one after the other: what is true of nearly all runs comes last.
+        both = ["removed != 0", condition.sql] if trash else [condition.sql, "removed = 0"]
+        condition = condition._replace(sql=" AND ".join(both))
         orders = [sql.order(key.field, catalog) for key in sort]
         if not condition.exact or None in orders:
             found = index.select(condition.sql, condition.values)

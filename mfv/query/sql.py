@@ -30,6 +30,7 @@ Stored = Plain | bytes
 
 # SQLite has an order over all types: numbers, texts, blobs (flags here); none is in none of them.
 _OF_TYPE = {"number": "{0} < ''", "text": "{0} >= '' AND {0} < x''", "flag": "{0} >= x''"}
+_IMPLIED = {("number", "<"), ("number", "<=")}  # below a number there are only numbers
 _LIVE = ("open", "crashed")  # which of both an open run is, only a look at its process tells
 
 
@@ -127,7 +128,7 @@ def _compare(field: Field, sign: str, value: Plain, catalog: Catalog) -> Conditi
     if kind is None:
         return NONE
     sql = f"({found} {sign} ?"
-    if sign != "=":
+    if sign != "=" and (kind, sign) not in _IMPLIED:
         sql += f" AND {_OF_TYPE[kind].format(found)}"
     return Condition(f"{sql})", (stored(value),))
 
