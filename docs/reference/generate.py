@@ -264,7 +264,13 @@ KEYS: dict[str, dict[str, dict[str, str]]] = {
         },
         "An artifact: one object; a scalar has `value`, others have `frames` and what is known "
         "of `text`, `shape`, `dtype`, `length`, `low`, `high`, `mean`, `nulls`, `media` and "
-        "`columns`.": _ARTIFACT,
+        "`columns`.": {
+            **_ARTIFACT,
+            "holds": "null, or what its frames hold: `parts` (list of `depth`, `name`, `what`), "
+            "`more_parts`, `numbers` (null, or `count`, `missing`, `low`, `high`, `mean`, "
+            "`deviation`, `histogram`), `columns` (list of `name`, `type`, `missing`, `different`, "
+            "`low`, `high`), `rows` (the first), `unknown` (why not more)",
+        },
         "`--code`: a list of objects.": {
             "path": "in the snapshot",
             "mode": "as git has it: 100644, 100755 or 120000",

@@ -1,5 +1,6 @@
 """`mfv show`"""
 
+import os
 import sys
 from typing import Annotated, Any
 
@@ -7,6 +8,9 @@ from mfv.cli.command import argument, option
 from mfv.cli.place import repository
 from mfv.errors import EXIT_OK
 from mfv.history.find import Found, find_object
+from mfv.manifest.artifact import BYTES
+
+_PICTURE = 4 << 20  # bytes of the largest that is shown inline
 
 
 def command(
@@ -49,6 +53,7 @@ def command(
 def _text(found: Found, code: bool, env: bool) -> str:
     from mfv.render import show
     from mfv.render.terminal import Paint, coloured, width
+    from mfv.seek.portrait import portrait
 
     style: dict[str, Any] = {"width": width(), "paint": Paint(coloured(sys.stdout))}
     run, step, task, artifact = found
@@ -57,12 +62,33 @@ def _text(found: Found, code: bool, env: bool) -> str:
     if env:
         return show.environment_text(run, **style)
     if task is not None and artifact is not None:
-        return show.artifact_text(f"{task.pathspec}/{artifact.name}", artifact, **style)
+        held = portrait(run.repository.database, artifact)
+        text = show.artifact_text(f"{task.pathspec}/{artifact.name}", artifact, held, **style)
+        picture = _picture(found)
+        return f"{text}\n\n{picture}" if picture else text
     if task is not None:
         return show.task_text(task, run.inputs(task), **style)
     if step is not None:
         return show.step_text(run, step, **style)
     return show.run_text(run, run.last_task(), **style)
+
+
+def _picture(found: Found) -> str | None:
+    """A picture for the terminal; None where it cannot show one."""
+    artifact = found.artifact
+    if artifact is None or artifact.serializer != BYTES or artifact.size > _PICTURE:
+        return None
+    media = artifact.summary.media or ""
+    if not media.startswith("image/") or not sys.stdout.isatty():
+        return None
+    from mfv.errors import CorruptError
+    from mfv.render.portrait import inline_picture
+
+    try:
+        data = bytes(found.run.repository.database.read_blob(artifact.frames[0].id))
+    except CorruptError:
+        return None
+    return inline_picture(data, os.environ)
 
 
 def _json(found: Found, code: bool, env: bool) -> object:
@@ -84,7 +110,11 @@ def _json(found: Found, code: bool, env: bool) -> object:
     if env:
         return environment_json(run.environment)
     if artifact is not None:
-        return artifact_json(artifact)
+        from mfv.render.portrait import portrait_json
+        from mfv.seek.portrait import portrait
+
+        held = portrait(run.repository.database, artifact)
+        return {**artifact_json(artifact), "holds": portrait_json(held)}
     if task is not None:
         return show.task_json(task, run.inputs(task))
     if step is not None:

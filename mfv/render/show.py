@@ -6,14 +6,18 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from mfv.found.portrait import Portrait
 from mfv.manifest.artifact import PICKLE, SCALAR, Artifact
 from mfv.manifest.records import Environment, Failure, Opening, Read, Source, Task, TaskRef
+from mfv.render.portrait import portrait_lines
 from mfv.render.runs import parameter_text, run_json, status_text, values_json
 from mfv.render.shown import ShownRun
 from mfv.render.terminal import Paint
 from mfv.render.text import cut, escape, pad, table
 from mfv.render.units import age, count, date, duration, size
 from mfv.render.values import artifact_json, kind_text, scalar_text, value_text
+
+_BAR = 20  # columns of a line of time
 
 
 def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> str:
@@ -123,8 +127,15 @@ def task_text(task: Task, inputs: Sequence[Artifact], *, width: int, paint: Pain
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def artifact_text(where: str, artifact: Artifact, *, width: int, paint: Paint) -> str:
-    """An artifact from its record alone; nothing is loaded."""
+def artifact_text(
+    where: str,
+    artifact: Artifact,
+    portrait: Portrait | None = None,
+    *,
+    width: int,
+    paint: Paint,
+) -> str:
+    """An artifact by its record, and by what its frames hold; nothing is loaded."""
     summary = artifact.summary
     facts = [
         ("type", escape(artifact.type)),
@@ -134,7 +145,9 @@ def artifact_text(where: str, artifact: Artifact, *, width: int, paint: Paint) -
         ("id", artifact.id.hex()),
     ]
     lines = [paint(f"artifact {escape(where)}", "bold"), *_facts(facts, width)]
-    if summary.columns:
+    if portrait is not None:
+        lines += portrait_lines(portrait, width=width, paint=paint)
+    if summary.columns and (portrait is None or portrait.unknown):
         rows = [(escape(column.name), escape(column.kind)) for column in summary.columns]
         lines += ["", *(f"  {line}" for line in table(rows, width=width - 2))]
     if artifact.frames:
@@ -346,9 +359,15 @@ def _reads(task: Task, width: int, paint: Paint) -> list[str]:
 
 
 def _steps(run: ShownRun, width: int, paint: Paint) -> list[str]:
-    rows = [_step_row(name, refs) for name, refs in run.steps().items()]
-    if not rows:
+    steps = run.steps()
+    if not steps:
         return []
+    begun = min(ref.started for refs in steps.values() for ref in refs)
+    ended = max(ref.ended for refs in steps.values() for ref in refs)
+    rows = [
+        (*_step_row(name, refs), _bar(refs, begun, ended) if width >= 72 else "")
+        for name, refs in steps.items()
+    ]
     lines = table(rows, width=width - 2, right=frozenset({2}))
     return [paint("steps", "bold"), *(f"  {line}" for line in lines)]
 
@@ -359,6 +378,15 @@ def _step_row(name: str, refs: Sequence[TaskRef]) -> tuple[str, ...]:
     ids = str(refs[0].id) if len(refs) == 1 else f"{refs[0].id}-{refs[-1].id}"
     state = "ok" if not failed else f"{failed} failed"
     return escape(name), count(len(refs), "task"), duration(seconds), state, f"id {ids}"
+
+
+def _bar(refs: Sequence[TaskRef], begun: int, ended: int) -> str:
+    """When a step ran, on a line from the beginning of the run to its end."""
+    whole = max(1, ended - begun)
+    first = (min(ref.started for ref in refs) - begun) * _BAR // whole
+    last = -(-(max(ref.ended for ref in refs) - begun) * _BAR // whole)
+    first = min(first, _BAR - 1)
+    return " " * first + "█" * max(1, last - first)
 
 
 def _failure(failure: Failure, step: str, paint: Paint) -> list[str]:
