@@ -45,6 +45,7 @@ COMMANDS = {
     "restore": Entry("restore", "Bring runs back out of the trash.", KEEP),
     "gc": Entry("gc", "Delete what no run needs.", KEEP),
     "fsck": Entry("fsck", "Check the repository.", KEEP),
+    "completion": Entry("completion", "Print what makes a shell complete.", KEEP),
     "reindex": Entry("reindex", "Make the index of runs anew.", KEEP),
 }
 
@@ -154,6 +155,12 @@ def _drop_output() -> None:
 
 
 def _dispatch(words: list[str]) -> int:
+    if words[:1] == ["--complete"]:
+        from mfv.cli.completing import complete
+
+        for text, about in complete(words[1] if len(words) > 1 else "mfv "):
+            print(f"{text}\t{about}" if about else text)
+        return 0
     if "--version" in _act_on_options(words):
         from mfv._version import __version__
 
