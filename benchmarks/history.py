@@ -155,29 +155,20 @@ def measure(
 ) -> None:
     """Fills all histories, and asks them in turn; then what mfv does about its index."""
     rounds, size = 1 if options.quick else options.rounds, measured.runs
-    taking_part: list[History] = []
+    largest = size == sizes_of(options)[-1]
     mfv = Mfv()
-    contenders: list[History] = [mfv, *peers]
-    for history in contenders:
-        place = folder / history.name
-        place.mkdir(parents=True)
-        say(f"{history.name}: {size:,} runs are made")
-        given = options.repository if size == sizes_of(options)[-1] else None
+    fill(mfv, folder, size, options.seed, options.repository if largest else None)
+    taking_part: list[History] = [mfv]
+    for peer in peers:
         try:
-            if given is not None and history is mfv:
-                shutil.copytree(given, place / ".mfv", symlinks=True)
-            else:
-                history.fill(place, size, options.seed)
-            for question in QUESTIONS:
-                check(history, place, question, size, options.seed)
-            taking_part.append(history)
+            fill(peer, folder, size, options.seed)
+            taking_part.append(peer)
         except BenchmarkError as error:
-            if history is mfv:
-                raise
-            measured.fail(history.name, error)
+            measured.fail(peer.name, error)
     for question in QUESTIONS:
         say(f"{size:,} runs, {_HEADINGS[question]}")
-        asking = [asker(history, folder, question, size) for history in taking_part]
+        going_on = [one for one in taking_part if one.name not in measured.failed]
+        asking = [asker(history, folder, question, size) for history in going_on]
         measured.found[question] = compare(
             _HEADINGS[question],
             [asking[0], nothing(folder), *asking[1:]],
@@ -185,14 +176,25 @@ def measure(
             warm_up=not options.quick,
             failed=measured.fail,
         )
-    rebuilds = rounds
-    if options.rebuilds is not None and size == sizes_of(options)[-1]:
-        rebuilds = options.rebuilds
-    place = folder / Mfv.name
+    place = folder / mfv.name
     say(f"{size:,} runs, index made anew")
+    rebuilds = options.rebuilds if largest and options.rebuilds is not None else rounds
     measured.found[REBUILT] = rebuilt(place, rebuilds)
     say(f"{size:,} runs, index caught up")
     measured.found[CAUGHT_UP] = caught_up(place, added_of(options), options.seed, rounds)
+
+
+def fill(history: History, folder: Path, size: int, seed: int, given: Path | None = None) -> None:
+    """Makes a history of so many runs, or copies the one that is given; then tries it."""
+    place = folder / history.name
+    place.mkdir(parents=True)
+    if given is None:
+        say(f"{history.name}: {size:,} runs are made")
+        history.fill(place, size, seed)
+    else:
+        shutil.copytree(given, place / ".mfv", symlinks=True)
+    for question in QUESTIONS:
+        check(history, place, question, size, seed)
 
 
 def check(history: History, place: Path, question: str, size: int, seed: int) -> None:

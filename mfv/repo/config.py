@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Literal, NamedTuple, get_args
 
-from mfv.errors import MfvError, NotFoundError
+from mfv.errors import MfvError, NotFoundError, near
 from mfv.storage.base import Backend
 
 KEY = "config.toml"
@@ -100,9 +99,17 @@ def read(backend: Backend) -> Config:
         data = backend.get(KEY)
     except NotFoundError:
         return Config()
-    if data == DEFAULT:
+    if _is_comment(data):
         return Config()  # as nearly always, and then the parser is not imported
     return parse(data)
+
+
+def _is_comment(data: bytes) -> bool:
+    """Whether that says nothing, as the default of any version of mfv; False in case of doubt."""
+    if not data.isascii():
+        return False
+    lines = data.decode("ascii").split("\n")
+    return all(not line or (line[0] == "#" and line.isprintable()) for line in lines)
 
 
 def parse(data: bytes) -> Config:
@@ -125,8 +132,8 @@ def parse(data: bytes) -> Config:
     chosen: dict[str, object] = {}
     for key, value in settings.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(known)}"
+            meant = near(key, known, limit=1)
+            hint = f"did you mean {meant[0]!r}?" if meant else f"it knows {', '.join(known)}"
             raise ConfigError(f"{KEY} of the repository sets {key!r}, which is unknown", hint=hint)
         if key in _SIZES:
             chosen[_SIZES[key]] = _size(key, value)

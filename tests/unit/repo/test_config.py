@@ -39,6 +39,31 @@ def test_a_new_repository_shows_its_settings_and_their_defaults(tmp_path: Path) 
     assert said == Config()
 
 
+def test_settings_that_say_nothing_are_read_without_the_parser(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read(data: bytes) -> Config:
+        backend = MemoryBackend()
+        backend.create(config.KEY, [data])
+        return config.read(backend)
+
+    said = Config("fast", "dense")
+    for text in (
+        b'durability = "fast"',
+        b'#\n durability = "fast"',
+        b'# one\r\ndurability="fast"\n',
+    ):
+        assert read(text) == said
+    assert read("# für\n".encode()) == read(b" # indented\r\n") == Config()
+    for wrong in (b"# a bell \a\n", b"# \xff\n"):
+        with pytest.raises(ConfigError, match="is not TOML"):
+            read(wrong)
+    monkeypatch.setattr(config, "parse", lambda data: pytest.fail("parsed"))
+    older = config.DEFAULT.partition(b"# process")[0]
+    for text in (config.DEFAULT, older, b"", b"\n\n#\n# durability"):
+        assert read(text) == Config()
+
+
 def test_settings_that_are_there_are_not_touched(tmp_path: Path) -> None:
     with_settings(tmp_path / ".mfv", 'durability = "fast"')
     assert Repository.create(tmp_path / ".mfv").config == Config("fast", "dense")
