@@ -25,8 +25,10 @@ _STOP = 128  # from here on the command itself is broken
 
 
 def command(
-    good: Annotated[str, option("--good", help="A run that is good.", metavar="RUN")],
-    bad: Annotated[str, option("--bad", help="A later run that is bad.", metavar="RUN")],
+    good: Annotated[str | None, option("--good", help="A run that is good.", metavar="RUN")] = None,
+    bad: Annotated[
+        str | None, option("--bad", help="A later run that is bad.", metavar="RUN")
+    ] = None,
     where: Annotated[
         str | None,
         option("-w", "--where", help="A run is bad if this is true.", metavar="QUERY"),
@@ -37,9 +39,7 @@ def command(
     ] = None,
     run: Annotated[
         list[str],
-        argument(
-            "Run in the code of each run: 0 is good, 125 tells nothing.", "[COMMAND]...", rest=True
-        ),
+        argument("Run in the code of each run: 0 is good, 125 tells nothing.", "[COMMAND]..."),
     ] = (),  # type: ignore[assignment]
     json: Annotated[bool, option("--json", help="One JSON object.")] = False,
 ) -> int:
@@ -60,6 +60,8 @@ def command(
         raise UsageError(
             "what makes a run bad?", hint="--where QUERY, or -- COMMAND that fails on bad code"
         )
+    if good is None or bad is None:
+        raise UsageError("between which runs?", hint="--good RUN --bad RUN")
     if skip is not None and where is None:
         raise UsageError("--skip goes with --where")
     history = History(repository())

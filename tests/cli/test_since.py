@@ -64,6 +64,7 @@ def test_a_note_is_said_appended_and_taken_off(runs: Path) -> None:
         (["blame", "F", "param", "lrr"], 3, "did you mean 'lr'"),
         (["blame", "F", "artifact", "nix"], 3, "no artifact"),
         (["bisect", "--good", "F/1", "--bad", "F/4"], 2, "what makes a run bad"),
+        (["bisect", "--good", "F/1", "--where", "accuracy < 1"], 2, "between which runs"),
         (["bisect", "--good", "F/4", "--bad", "F/1", "--where", "accuracy < 1"], 2, "before"),
         (["bisect", "--good", "F/1", "--bad", "G/1", "--where", "accuracy < 1"], 2, "two flows"),
         (["bisect", "--good", "F/1", "--bad", "F/2", "--where", "accuracy < 0.9"], 2, "is good"),
