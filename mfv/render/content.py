@@ -84,10 +84,9 @@ def _measured(found: Measure) -> str:
     share = "all differ" if found.changed == found.total else f"{found.changed} differ"
     if math.isnan(found.largest):
         return share
-    text = f"max|d| {number(found.largest, 3)}, mean {number(found.mean, 3)}"
-    if found.cosine is not None:
-        text += f", cos {found.cosine:.5f}"
-    return f"{text}, {share}"
+    # What matters least comes last, where a narrow terminal cuts.
+    text = f"max|d| {number(found.largest, 3)}, {share}, mean {number(found.mean, 3)}"
+    return text if found.cosine is None else f"{text}, cos {found.cosine:.5f}"
 
 
 def _rows(table: TableDiff) -> str:

@@ -101,7 +101,9 @@ def difference_text(before: Artifact, after: Artifact) -> str:
     new: Any = after.value
     change = new - old
     sign = "+" if change >= 0 else ""
-    share = f" ({sign}{change / abs(old) * 100:.3g} %)" if old else ""
+    percent = change / abs(old) * 100 if old else 0.0
+    digits = ".0f" if 1000 <= abs(percent) < 1e15 else ".3g"
+    share = f" ({sign}{percent:{digits}} %)" if old else ""
     return f"  {sign}{number(change, 3)}{share}"
 
 

@@ -41,7 +41,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_differs_inside_artifacts_stands_under_them(runs: Path) -> None:
     shown = mfv_command(runs, "diff", "1", "2", env={"COLUMNS": "100"}).out
     assert "1 part differs, 1 the same" in shown
-    assert "b  float64[900]  max|d| 2.0, mean 2.0, cos 1.00000, all differ" in shown
+    assert "b  float64[900]  max|d| 2.0, all differ, mean 2.0, cos 1.00000" in shown
     assert "-b\n      +c" in shown
     found = mfv_command(runs, "diff", "1", "2", "--json").json
     (model,) = (one for one in found["artifacts"] if one["name"].endswith("/model"))
