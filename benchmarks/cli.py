@@ -2,8 +2,7 @@
 
     python benchmarks/cli.py [--runs N] [--quick] [--json]
 
-`mfv log` lists a repository of 100 runs, which the script makes first by running a flow of two
-steps 100 times.
+`mfv log` lists a repository of 1,000 runs, each with ten parameters and ten numbers.
 """
 
 from __future__ import annotations
@@ -12,49 +11,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import Comparison, Contender, arguments, compare, measure, run_main
+from harness import Comparison, Contender, arguments, compare, run_main
 from mfv_command import MFV, mfv_environment, mfv_version
 from report import as_json, as_markdown
-
-FLOW = """\
-from mfv import FlowSpec, Parameter, step
-
-
-class TinyFlow(FlowSpec):
-    number = Parameter("number", default=0, type=int)
-
-    @step
-    def start(self):
-        self.square = self.number**2
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-
-
-if __name__ == "__main__":
-    TinyFlow()
-"""
+from workloads.history import Maker
 
 
 def main() -> None:
     options = arguments(__doc__, runs=20).parse_args()
     versions = {"mfv": mfv_version()}
-    recorded, rounds = (10, 1) if options.quick else (100, options.runs)
+    recorded, rounds = (10, 1) if options.quick else (1000, options.runs)
     with tempfile.TemporaryDirectory(prefix="bench-cli-") as name:
         folder = Path(name)
-        record_runs(folder, recorded)
+        Maker(folder / ".mfv").add(recorded, archived=False)
         comparison = commands(folder, recorded, rounds)
     print((as_json if options.json else as_markdown)([comparison], versions))
-
-
-def record_runs(folder: Path, count: int) -> None:
-    """Make a repository of `count` finished runs in `folder`, as a person would."""
-    (folder / "flow.py").write_text(FLOW, encoding="utf-8")
-    for number in range(count):
-        command = [sys.executable, "flow.py", "run", "--number", str(number)]
-        measure(command, folder=folder, environment=mfv_environment())
 
 
 def commands(folder: Path, recorded: int, rounds: int) -> Comparison:

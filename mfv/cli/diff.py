@@ -9,6 +9,7 @@ from mfv.cli import main
 from mfv.cli.command import argument, option
 from mfv.cli.place import repository
 from mfv.diff.code import FileChange
+from mfv.diff.runs import ValueChange
 from mfv.errors import EXIT_FAILED, EXIT_OK, UsageError
 from mfv.history.find import Found, find_object, find_run
 from mfv.manifest.artifact import Artifact
@@ -32,6 +33,10 @@ def command(
         list[str],
         option("--path", help="Only these files and folders; also behind `--`.", metavar="PATH"),
     ] = (),  # type: ignore[assignment]
+    images: Annotated[
+        str | None,
+        option("--images", help="Also write pictures that changed, side by side.", metavar="DIR"),
+    ] = None,
     exit_code: Annotated[
         bool, option("--exit-code", help="Exit with 1 if the runs differ.")
     ] = False,
@@ -69,6 +74,8 @@ def command(
     from mfv.compare import compare
 
     diff = compare(before, after, inside=True)
+    if images is not None:
+        _write_images(diff.artifacts, before, after, images)
     if json:
         from mfv.render.diff import diff_json
 
@@ -82,6 +89,17 @@ def command(
 
 # What stands behind `--` is given as this option.
 command.behind_dashes = "--path"  # type: ignore[attr-defined]
+
+
+def _write_images(
+    changes: Iterable[ValueChange], before: RunView, after: RunView, folder: str
+) -> None:
+    from mfv.pictures import write_pictures
+    from mfv.render.text import escape
+
+    databases = before.repository.database, after.repository.database
+    for path in write_pictures(changes, databases, folder):
+        print(f"wrote {escape(path)}", file=sys.stderr)
 
 
 def _sides(runs: Sequence[RunView]) -> tuple[RunView, RunView]:

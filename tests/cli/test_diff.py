@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -252,3 +253,25 @@ def test_a_patch_of_two_runs_is_taken_by_git(tmp_path: Path) -> None:
     assert back.returncode == 0
     assert (tmp_path / "flow.py").read_text() == FLOW
     assert not (tmp_path / "lib.py").exists()
+
+
+def test_pictures_that_changed_are_written_side_by_side(tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image")
+
+    def picture(colour: str, size: tuple[int, int]) -> bytes:
+        out = io.BytesIO()
+        pillow.new("RGB", size, colour).save(out, "PNG")
+        return out.getvalue() + bytes(5000)  # long enough to stand in a frame
+
+    repository = fast_repository(tmp_path / ".mfv")
+    for colour, size in (("red", (30, 20)), ("blue", (40, 25))):
+        metrics = {"figure": picture(colour, size), "broken": b"\x89PNG\r\n\x1a\n" + bytes(300)}
+        make(repository, Made("F", {"colour": colour}, metrics))
+    ended = mfv_command(tmp_path, "diff", "1", "2", "--images", "shown")
+    assert "30 x 20 -> 40 x 25" in ended.out
+    (path,) = (tmp_path / "shown").iterdir()
+    assert str(path.relative_to(tmp_path)) in ended.err
+    with pillow.open(path) as both:
+        assert both.size == (78, 25)
+        assert both.getpixel((5, 5)) == (255, 0, 0)
+        assert both.getpixel((50, 5)) == (0, 0, 255)

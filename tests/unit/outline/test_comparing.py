@@ -289,3 +289,32 @@ def test_numpy_is_imported_only_where_a_distance_is_shown(tmp_path: Any) -> None
     assert probe("1", "2").endswith("False 0\n")
     assert "max|d| 1.0" in probe("2", "3")
     assert probe("2", "3").endswith("True 0\n")
+
+
+class Lying:
+    """Pickles as an array that says to be larger, or other, than its bytes are."""
+
+    def __init__(self, *facts: Any) -> None:
+        self.facts = facts
+
+    def __reduce__(self) -> Any:
+        return numpy.zeros(2000).__reduce_ex__(5)[0], self.facts
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        (b"1234", numpy.dtype("f8"), (10**15,), "C"),
+        (b"1234", numpy.dtype("f8"), (-1,), "C"),
+        (b"12345678", numpy.dtype("f8"), (1, 0), "C"),
+        (b"12345678", numpy.dtype("f8"), ("1",), "C"),
+        (b"12345678", numpy.dtype("f8"), (1,), "X"),
+        (b"12345678", numpy.dtype("O"), (1,), "C"),
+        ("text", numpy.dtype("f8"), (1,), "C"),
+    ],
+)
+def test_an_array_that_lies_about_itself_is_told_as_what_it_is_written_as(facts: Any) -> None:
+    found = outline(Lying(*facts))
+    assert not isinstance(found, Block)
+    assert not inside(Lying(*facts), Lying(*facts))
+    inside(Lying(*facts), numpy.zeros(3))
