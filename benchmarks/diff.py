@@ -121,9 +121,7 @@ def compare_both(folder: Path, rounds: int) -> Comparison:
     environment = mfv_environment()
     contenders = [
         Contender("`mfv diff 1 2`", [*MFV, "diff", "1", "2"], environment, folder=folder),
-        Contender(
-            "numpy over both pickles", [sys.executable, "by_hand.py"], environment, folder=folder
-        ),
+        Contender(BY_HAND_NAME, [sys.executable, "by_hand.py"], environment, folder=folder),
     ]
     return compare(TITLE, contenders, rounds=rounds, warm_up=rounds > 1)
 

@@ -20,6 +20,9 @@ def command(
     info: Annotated[
         bool, option("--info", help="All that is known of where it ran, as JSON: its INFO.")
     ] = False,
+    storage: Annotated[
+        bool, option("--storage", help="What the run takes on the disk, and shares with others.")
+    ] = False,
     json: Annotated[bool, option("--json", help="One JSON object.")] = False,
 ) -> int:
     """Show a run, a step, a task or an artifact.
@@ -29,7 +32,7 @@ def command(
     stored.
 
     Examples: mfv show · mfv show 42 · mfv show prod/train · mfv show 42/train/3/model · \
-    mfv show --info 42
+    mfv show --info 42 · mfv show --storage 42
     """
     found = find_object(repository(), target)
     if info:
@@ -38,6 +41,8 @@ def command(
 
         print(document(info_of(found.run)))
         return EXIT_OK
+    if storage:
+        return _print_storage(found, json)
     if json:
         from mfv.render.json import document
 
@@ -47,6 +52,24 @@ def command(
     from mfv.render.terminal import page
 
     page(_text(found, code, env), pager=settings.pager)
+    return EXIT_OK
+
+
+def _print_storage(found: Found, json: bool) -> int:
+    """What one run takes, seen beside all others."""
+    from mfv.render.sizes import share_text, sizes_json
+    from mfv.repo.view import RunView
+    from mfv.seek import sizes
+
+    repo = found.run.repository
+    views = [RunView(repo, state) for state in repo.state]
+    mine = [one for one in sizes.by_run(views) if one.name == found.run.name]
+    if json:
+        from mfv.render.json import document
+
+        print(document(sizes_json(mine, sizes.disk_of(repo))))
+    else:
+        print(share_text(mine[0]))
     return EXIT_OK
 
 

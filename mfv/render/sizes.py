@@ -25,6 +25,15 @@ def sizes_text(
     return "\n".join([*lines, f"on disk: {total}"])
 
 
+def share_text(one: Size) -> str:
+    """One run in a line: what it saved, what that takes, and what others hold as well."""
+    shared = one.stored - one.unique
+    return (
+        f"{escape(one.name)} saved {size(one.logical)}, which take {size(one.stored)} on the disk: "
+        f"{size(one.unique)} its own, {size(shared)} shared with other runs"
+    )
+
+
 def sizes_json(found: Sequence[Size], disk: Mapping[str, int]) -> dict[str, Any]:
     """The same for `--json`, in bytes."""
     return {

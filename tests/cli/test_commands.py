@@ -13,7 +13,7 @@ from mfv.repo.repository import Repository
 
 (INIT_KEYS,) = documented("init")
 RUN_KEYS = documented("log")[0]
-SHOW_KEYS, TASK_KEYS, ARTIFACT_KEYS, FILE_KEYS, MACHINE_KEYS, INFO_KEYS = documented("show")
+SHOW_KEYS, TASK_KEYS, ARTIFACT_KEYS, FILE_KEYS, MACHINE_KEYS, INFO_KEYS, _ = documented("show")
 DIFF_KEYS, *_ = documented("diff")
 (LINE_KEYS,) = documented("logs")
 (TAG_KEYS,) = documented("tag")

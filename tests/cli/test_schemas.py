@@ -101,6 +101,7 @@ show ModelFlow/1/end/set
 show ModelFlow/1 --code
 show ModelFlow/1 --env
 show ModelFlow/1 --info
+show ModelFlow/1 --storage
 diff ModelFlow/1 ModelFlow/2
 diff TrainFlow/1 TrainFlow/2
 diff TrainFlow/3 EvalFlow/1

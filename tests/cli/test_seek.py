@@ -130,6 +130,13 @@ def test_sizes_tell_what_is_shared_and_what_would_be_freed(runs: Path) -> None:
     assert mfv_command(runs, "du", "--flows", "--artifacts").status == 2
 
 
+def test_a_run_tells_what_it_takes_and_shares(runs: Path) -> None:
+    (line,) = out(runs, "show", "TrainFlow/1", "--storage")
+    assert line.startswith("TrainFlow/1 saved ") and "shared with other runs" in line
+    (one,) = mfv_command(runs, "show", "TrainFlow/1", "--storage", "--json").json["sizes"]
+    assert one["name"] == "TrainFlow/1" and one["unique"] < one["stored"]
+
+
 def test_a_copy_of_a_file_leads_to_the_run_that_made_it(runs: Path, tmp_path: Path) -> None:
     copy = tmp_path / "some copy.bin"
     copy.write_bytes(BYTES)
