@@ -43,6 +43,8 @@ COMMANDS = {
     "env": Entry("env", "Write out the environment of a run.", REPRODUCE),
     "rm": Entry("rm", "Put runs into the trash, or let artifacts' bytes go.", KEEP),
     "restore": Entry("restore", "Bring runs back out of the trash.", KEEP),
+    "op": Entry("op", "List what was done to tags, notes and the trash.", KEEP),
+    "undo": Entry("undo", "Take such a change back.", KEEP),
     "gc": Entry("gc", "Delete what no run needs.", KEEP),
     "fsck": Entry("fsck", "Check the repository.", KEEP),
     "completion": Entry("completion", "Print what makes a shell complete.", KEEP),

@@ -20,7 +20,7 @@ from mfv.cli.command import Option, params_of
 from mfv.cli.main import COMMANDS, load
 
 SCHEMAS = PLACE.with_name("schemas")
-LISTS = ("log", "logs", "tag", "ls", "grep", "blame", "rev-parse")  # one value a line
+LISTS = ("log", "logs", "tag", "ls", "grep", "blame", "rev-parse", "op")  # one value a line
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -175,6 +175,8 @@ clone TrainFlow/1 again --run
 verify TrainFlow/1
 verify BreakFlow/1
 note TrainFlow/1 -m said
+op log
+undo
 blame TrainFlow
 blame TrainFlow file train.py
 grep train
