@@ -45,7 +45,7 @@ def application(
         help=escape(help),
         context_settings=_SETTINGS,
         rich_markup_mode="rich",
-        add_completion=before is None,
+        add_completion=False,  # `mfv completion` knows runs and tags too
         pretty_exceptions_enable=False,
     )
     app.callback()(_root if before is None else _typed(before, lambda act: act()))

@@ -114,12 +114,3 @@ def test_a_flow_s_other_commands_check_and_show_its_graph(tmp_path: Path) -> Non
         "rate": -1.0,
         "needed": "-x",
     }
-
-
-def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
-    def completed(line: str, word: int) -> set[str]:
-        env = {"_MFV_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(word)}
-        return set(mfv_command(tmp_path, env=env).out.split())
-
-    assert completed("mfv lo", 1) == {"log", "logs"}
-    assert "--json" in completed("mfv log --", 2)
