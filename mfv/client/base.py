@@ -255,9 +255,10 @@ def flow_runs(place: Place, flow: str) -> dict[int, RunState]:
     """The runs of a flow by number, never none; MetaflowNotFound with near names."""
     with place.lock:
         state = place.state()
+        listed = state.listed(flow)
+        if listed:
+            return listed
         known = [name for name in state.runs if state.listed(name)]
-        if flow in known:
-            return state.listed(flow)
         hint = did_you_mean(flow, known) or "`mfv log` lists the runs"
     raise MetaflowNotFound(f"there is no flow {flow!r}", hint=hint)
 
