@@ -177,7 +177,7 @@ def _print_files(
     json: bool,
 ) -> None:
     from mfv.render.diff import code_lines, file_json
-    from mfv.render.show import file_name
+    from mfv.render.facts import file_name
 
     if json:
         facts = {"before": names[0], "after": names[1], "same": not files}

@@ -70,10 +70,10 @@ def command(
 
 def _page(view: RunView) -> None:
     from mfv.cli.main import settings
-    from mfv.render import show
+    from mfv.render.surroundings import environment_text
     from mfv.render.terminal import Paint, coloured, page, width
 
-    text = show.environment_text(view, width=width(), paint=Paint(coloured(sys.stdout)))
+    text = environment_text(view, width=width(), paint=Paint(coloured(sys.stdout)))
     page(text, pager=settings.pager)
 
 

@@ -74,16 +74,16 @@ def _print_storage(found: Found, json: bool) -> int:
 
 
 def _text(found: Found, code: bool, env: bool) -> str:
-    from mfv.render import show
+    from mfv.render import show, surroundings
     from mfv.render.terminal import Paint, coloured, width
     from mfv.seek.portrait import portrait
 
     style: dict[str, Any] = {"width": width(), "paint": Paint(coloured(sys.stdout))}
     run, step, task, artifact = found
     if code:
-        return show.code_text(run, **style)
+        return surroundings.code_text(run, **style)
     if env:
-        return show.environment_text(run, **style)
+        return surroundings.environment_text(run, **style)
     if task is not None and artifact is not None:
         held = portrait(run.repository.database, artifact)
         text = show.artifact_text(f"{task.pathspec}/{artifact.name}", artifact, held, **style)
@@ -115,7 +115,7 @@ def _picture(found: Found) -> str | None:
 
 
 def _json(found: Found, code: bool, env: bool) -> object:
-    from mfv.render import show
+    from mfv.render import showjson
     from mfv.render.values import artifact_json
     from mfv.repo.info import environment_json
 
@@ -139,7 +139,7 @@ def _json(found: Found, code: bool, env: bool) -> object:
         held = portrait(run.repository.database, artifact)
         return {**artifact_json(artifact), "holds": portrait_json(held)}
     if task is not None:
-        return show.task_json(task, run.inputs(task))
+        return showjson.task_json(task, run.inputs(task))
     if step is not None:
-        return [show.task_json(one, run.inputs(one)) for one in run.tasks(step)]
-    return show.show_json(run)
+        return [showjson.task_json(one, run.inputs(one)) for one in run.tasks(step)]
+    return showjson.show_json(run)

@@ -8,7 +8,7 @@ from typing import Any
 from mfv.diff.code import FileChange
 from mfv.diff.runs import RunDiff, TextChange, ValueChange
 from mfv.render.content import content_json, content_lines
-from mfv.render.show import file_name
+from mfv.render.facts import file_name
 from mfv.render.terminal import Paint
 from mfv.render.text import cut, escape, pad, wrap
 from mfv.render.units import count, size

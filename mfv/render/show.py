@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from mfv.found.portrait import Portrait
 from mfv.manifest.artifact import PICKLE, SCALAR, Artifact
-from mfv.manifest.records import Environment, Failure, Opening, Read, Source, Task, TaskRef
+from mfv.manifest.records import Environment, Failure, Opening, Task, TaskRef
+from mfv.render.facts import facts_lines, origin_of
 from mfv.render.portrait import portrait_lines
-from mfv.render.runs import parameter_text, run_json, status_text, values_json
+from mfv.render.runs import parameter_text, status_text
 from mfv.render.shown import ShownRun
 from mfv.render.terminal import Paint
 from mfv.render.text import cut, escape, pad, table
 from mfv.render.units import age, count, date, duration, size
-from mfv.render.values import artifact_json, kind_text, scalar_text, value_text
+from mfv.render.values import kind_text, scalar_text, value_text
 
 _BAR = 20  # columns of a line of time
 
@@ -36,11 +36,11 @@ def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> s
         ("version", escape(opening.version or "")),
         ("environment", _environment_text(run.environment)),
         ("cloned from", escape(opening.cloned_from or "")),
-        ("goes on from", escape(_origin(opening) or "")),
+        ("goes on from", escape(origin_of(opening) or "")),
         ("took from", ", ".join(_sources(run))),
     ]
     title = paint(f"run {escape(run.name)}", "bold")
-    blocks = [[f"{title}  {run.run_id or '(open)'}", *_facts(facts, width)]]
+    blocks = [[f"{title}  {run.run_id or '(open)'}", *facts_lines(facts, width)]]
     if run.state.note:
         lines = escape(run.state.note, keep="\n").split("\n")
         blocks.append([paint("note", "bold"), *(f"  {line}" for line in lines)])
@@ -111,7 +111,7 @@ def task_text(task: Task, inputs: Sequence[Artifact], *, width: int, paint: Pain
         ("exit", _exit_text(task)),
         ("output", _output_text(task)),
     ]
-    blocks = [[paint(f"task {escape(task.pathspec)}", "bold"), *_facts(facts, width)]]
+    blocks = [[paint(f"task {escape(task.pathspec)}", "bold"), *facts_lines(facts, width)]]
     own = [a for a in task.artifacts if a.name not in task.inherited]
     passed = [a for a in task.artifacts if a.name in task.inherited]
     blocks.append(_artifacts("artifacts", own, width, paint))
@@ -144,7 +144,7 @@ def artifact_text(
         ("size", size(artifact.size)),
         ("id", artifact.id.hex()),
     ]
-    lines = [paint(f"artifact {escape(where)}", "bold"), *_facts(facts, width)]
+    lines = [paint(f"artifact {escape(where)}", "bold"), *facts_lines(facts, width)]
     if portrait is not None:
         lines += portrait_lines(portrait, width=width, paint=paint)
     if summary.columns and (portrait is None or portrait.unknown):
@@ -161,148 +161,6 @@ def artifact_text(
     return "\n".join(lines)
 
 
-def code_text(run: ShownRun, *, width: int, paint: Paint) -> str:
-    """The files of a run's code snapshot, and those that were left out."""
-    files = run.tree.files
-    rows = [(f"{file.mode:o}", size(file.size), file_name(file.path)) for file in files]
-    title = (
-        f"code of {escape(run.name)}: {count(len(files), 'file')}, tree {run.opening.tree.hex()}"
-    )
-    lines = [paint(title, "bold")]
-    lines += [f"  {line}" for line in table(rows, width=width - 2, right=frozenset({1}))]
-    if run.opening.left_out:
-        lines += ["", paint("left out", "bold", "yellow")]
-        left = [(size(f.size), escape(f.path), escape(f.reason)) for f in run.opening.left_out]
-        lines += [f"  {line}" for line in table(left, width=width - 2, right=frozenset({0}))]
-    return "\n".join(lines)
-
-
-def environment_text(run: ShownRun, *, width: int, paint: Paint) -> str:
-    """The machine and the packages of a run."""
-    environment = run.environment
-    facts = [
-        ("python", f"{environment.python} ({environment.implementation})"),
-        ("", " ".join(filter(None, (environment.python_kind, environment.python_build)))),
-        ("system", f"{environment.system} {environment.release} {environment.machine}"),
-        ("", environment.distribution),
-        ("libc", environment.libc),
-        ("cpu", f"{environment.cpu_count} x {environment.cpu}"),
-        ("", f"{environment.cpu_usable} to use" if environment.cpu_usable else ""),
-        ("features", " ".join(environment.cpu_features)),
-        ("memory", size(environment.memory)),
-        ("gpu", ", ".join(environment.gpus)),
-        ("driver", environment.gpu_driver),
-        ("cuda", environment.cuda),
-        ("blas", environment.blas),
-        ("locale", " ".join(filter(None, (environment.locale, environment.encoding)))),
-        ("time zone", environment.timezone),
-        ("hash seed", run.opening.hash_seed),
-    ]
-    lines = [paint(f"environment of {escape(run.name)}", "bold")]
-    lines += _facts([(name, escape(text)) for name, text in facts], width)
-    variables = [(escape(name), escape(value)) for name, value in run.opening.variables]
-    if variables:
-        lines += ["", paint("variables", "bold")]
-        lines += [f"  {line}" for line in table(variables, width=width - 2)]
-    sources = {source.name: source for source in environment.sources}
-    packages = [
-        (escape(p.name), escape(p.version), escape(_source_text(sources.get(p.name))))
-        for p in environment.packages
-    ]
-    if packages:
-        lines += ["", paint(count(len(packages), "package"), "bold")]
-        lines += [f"  {line}" for line in table(packages, width=width - 2)]
-    return "\n".join(lines)
-
-
-def _source_text(source: Source | None) -> str:
-    """Where a package came from; empty for what most are, from an index."""
-    if source is None or source.kind == "index":
-        return ""
-    if source.kind == "vcs":
-        return f"{source.vcs}+{source.url}@{source.commit[:12]}"
-    return f"{'editable ' if source.editable else ''}{source.url}"
-
-
-def show_json(run: ShownRun) -> dict[str, Any]:
-    """A run for `--json`, with its steps and inputs."""
-    opening = run.opening
-    found = run_json(run)
-    found["constants"] = values_json(run.constants)
-    found["command"] = list(opening.argv)
-    found["script"] = opening.script
-    found["cloned_from"] = opening.cloned_from
-    found["resumed_from"] = _origin(opening)
-    found["mfv"] = opening.mfv
-    found["steps"] = {
-        name: [
-            {
-                "task": ref.id,
-                "attempt": ref.attempt,
-                "status": ref.status,
-                "started": ref.started,
-                "ended": ref.ended,
-            }
-            for ref in refs
-        ]
-        for name, refs in run.steps().items()
-    }
-    manifest = run.manifest
-    failure = None if manifest is None or manifest.failure is None else manifest.failure
-    found["failure"] = None if failure is None else _failure_json(failure)
-    return found
-
-
-def task_json(task: Task, inputs: Sequence[Artifact]) -> dict[str, Any]:
-    """A task for `--json`."""
-    return {
-        "task": task.pathspec,
-        "status": task.status,
-        "attempt": task.attempt,
-        "started": task.started,
-        "ended": task.ended,
-        "parents": list(task.parents),
-        "origin": None if task.origin is None else list(task.origin),
-        "reads": [read_json(read) for read in task.reads],
-        "more_reads": task.more_reads,
-        "foreach": [
-            {
-                "step": s.step,
-                "variable": s.variable,
-                "index": s.index,
-                "total": s.total,
-                "value": s.value,
-            }
-            for s in task.splits
-        ],
-        "cpu": task.cpu,
-        "peak_memory": task.peak_memory,
-        "exit_code": task.exit_code,
-        "signal": task.signal,
-        "inputs": [artifact_json(artifact) for artifact in inputs],
-        "artifacts": [artifact_json(artifact) for artifact in task.artifacts],
-        "inherited": list(task.inherited),
-        "not_stored": dict(task.dropped),
-        "failure": None if task.failure is None else _failure_json(task.failure),
-        "caught": None if task.caught is None else _failure_json(task.caught),
-    }
-
-
-def read_json(read: Read) -> dict[str, Any]:
-    """One artifact that a task read, for `--json`."""
-    return {
-        "artifact": read.pathspec,
-        "id": read.artifact.hex(),
-        "repository": read.origin.hex(),
-    }
-
-
-def _origin(opening: Opening) -> str | None:
-    """The run that this one goes on from."""
-    number = opening.resumed_from
-    return None if number is None else f"{opening.flow}/{number}"
-
-
 def _sources(run: ShownRun) -> list[str]:
     """The runs that its tasks read from, or took results of, beside that which it goes on from."""
     manifest, before = run.manifest, run.opening.resumed_from
@@ -311,24 +169,6 @@ def _sources(run: ShownRun) -> list[str]:
         escape(f"{source.flow}/{source.number}")
         for source in found
         if (source.flow, source.number) != (run.flow, before)
-    ]
-
-
-def file_name(path: bytes) -> str:
-    """A path out of a snapshot, safe to print."""
-    return escape(path.decode("utf-8", "surrogateescape"))
-
-
-def _failure_json(failure: Failure) -> dict[str, str]:
-    return {"type": failure.type, "message": failure.message, "traceback": failure.traceback}
-
-
-def _facts(facts: Iterable[tuple[str, str]], width: int) -> list[str]:
-    # Colours take no columns, so a coloured value is not cut: those values are short.
-    return [
-        f"  {pad(name, 13)} {text if chr(27) in text else cut(text, max(20, width - 16))}"
-        for name, text in facts
-        if text
     ]
 
 
