@@ -63,7 +63,7 @@ def test_a_format_or_run_that_is_not_there_is_an_error_with_a_hint(project: Path
 
 
 def test_info_has_the_keys_that_the_reference_lists(project: Path) -> None:
-    *_, keys = documented("show")
+    *_, keys, _ = documented("show")
     assert set(fine(project, "show", "TrainFlow/1", "--info").json) == keys
 
 
