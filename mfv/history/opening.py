@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # Entries of the log. SQLite takes 12 ms to be imported, the fold of a log 3 µs an entry, and a look
 # at what a run was given and made 150 µs.
-NAMES_FROM = 6000
+NAMES_FROM = 1500
 QUERIES_FROM = 300
 
 

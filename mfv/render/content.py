@@ -10,34 +10,34 @@ from mfv.render.terminal import Paint
 from mfv.render.text import columns, cut, escape, pad
 from mfv.render.units import count, number
 
-_PARTS = 20  # that are told; of more the number
-_HUNKS = 40  # lines of a text
 _CELLS = 6
 
 
-def content_lines(diff: ContentDiff, *, width: int, paint: Paint, stat: bool = False) -> list[str]:
-    """A few lines, to be indented under the artifact's own."""
+def content_lines(
+    diff: ContentDiff, *, width: int, paint: Paint, stat: bool = False, most: int = 40
+) -> list[str]:
+    """A few lines, to be indented under the artifact's own: at most so many parts and lines."""
     lines: list[str] = []
     if diff.parts:
         told = f"{count(len(diff.parts), 'part')} differ" + ("s" if len(diff.parts) == 1 else "")
         lines.append(told + (f", {diff.same} the same" if diff.same else ""))
     if stat:
         return [cut(line, width) for line in [*lines, *map(_rows, diff.tables)]]
-    shown = diff.parts[:_PARTS]
+    shown = diff.parts[:most]
     room = min(max((columns(_path(one)) for one in shown), default=0), max(16, width // 3))
     for one in shown:
         lines.append(f"  {pad(cut(_path(one), room), room)}  {_part(one)}")
-    if len(diff.parts) > _PARTS:
-        lines.append(f"  and {len(diff.parts) - _PARTS} more (--json has all)")
+    if len(diff.parts) > most:
+        lines.append(f"  and {len(diff.parts) - most} more")
     for table in diff.tables:
         lines += _table(table)
     lines = [cut(line, width) for line in lines]
-    for line in diff.hunks[:_HUNKS]:
+    for line in diff.hunks[:most]:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
         text = cut(escape(line, keep="\t"), width)
         lines.append(paint(text, style) if style else text)
-    if len(diff.hunks) > _HUNKS:
-        lines.append(f"and {len(diff.hunks) - _HUNKS} more lines (--json has all)")
+    if len(diff.hunks) > most:
+        lines.append(f"and {len(diff.hunks) - most} more lines")
     if diff.unknown:
         lines.append(cut(f"not compared further: {escape(diff.unknown)}", width))
     return lines

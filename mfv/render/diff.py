@@ -14,6 +14,7 @@ from mfv.render.text import cut, escape, pad, wrap
 from mfv.render.units import count, size
 from mfv.render.values import artifact_json, change_text, difference_text, kind_text, scalar_text
 
+_MOST = 6  # parts of one artifact beside many; `diff A/step/name B/step/name` tells more
 _LONG_LINE = 400  # characters of one line of code that are shown
 
 
@@ -30,7 +31,7 @@ def diff_text(diff: RunDiff, *, width: int, paint: Paint, stat: bool = False) ->
     blocks.append(_values("constants", diff.constants, width, paint, with_difference=False))
     blocks.append(_values("metrics", diff.metrics, width, paint))
     blocks.append(code_lines(diff.files, paint, stat))
-    blocks.append(artifact_lines(diff.artifacts, width, paint, stat))
+    blocks.append(artifact_lines(diff.artifacts, width, paint, stat=stat, most=_MOST))
     blocks.append(_texts("read from other runs", diff.reads, width, paint))
     blocks.append(_texts("steps (tasks)", diff.steps, width, paint))
     blocks.append(_texts("packages", diff.packages, width, paint))
@@ -153,9 +154,14 @@ def _glance(artifact: Any) -> str:
 
 
 def artifact_lines(
-    changes: Iterable[ValueChange], width: int, paint: Paint, stat: bool = False
+    changes: Iterable[ValueChange],
+    width: int,
+    paint: Paint,
+    *,
+    stat: bool = False,
+    most: int = 40,
 ) -> list[str]:
-    """Artifacts that differ, each with what differs inside it."""
+    """Artifacts that differ, each with what differs inside it: at most so many parts and lines."""
     changes = list(changes)
     rows = [(escape(change.name), _value_text(change, True)) for change in changes]
     block = _block("artifacts", rows, width, paint)
@@ -165,7 +171,9 @@ def artifact_lines(
     for change, row in zip(changes, rows, strict=True):
         lines += _block("", [row], width, paint)[1:]
         if change.content is not None:
-            inner = content_lines(change.content, width=max(34, width - 6), paint=paint, stat=stat)
+            inner = content_lines(
+                change.content, width=max(34, width - 6), paint=paint, stat=stat, most=most
+            )
             lines += [f"      {line}" for line in inner]
     return lines
 
