@@ -9,15 +9,14 @@ import msgspec
 
 from mfv.errors import CorruptError, MfvError, NotFoundError, StorageError
 from mfv.ids import BlobId, ObjectId, PackId
-from mfv.odb.numbers import MissingCodecError
+from mfv.maintain.checking import Progress, check
+from mfv.maintain.needs import needs
 from mfv.odb.packindex import key_of, list_packs, read_index
 from mfv.repo.archive import list_archives, open_archive, read_log
-from mfv.repo.entries import Condemn, Entry
+from mfv.repo.entries import Condemn, Entry, Lost
 from mfv.repo.log import Tip, decode_entry, read_checkpoint, read_tip
 from mfv.repo.names import OPEN, RunState, State
-from mfv.repo.reachable import blobs_of, records_of
 from mfv.repo.repository import CRASHED, Repository
-from mfv.repo.view import RunView
 
 Severity = Literal["error", "warning", "note"]
 
@@ -46,17 +45,19 @@ class Report(msgspec.Struct, frozen=True):
         return sum(finding.severity == "error" for finding in self.findings)
 
 
-def fsck(repository: Repository, *, data: bool = False) -> Report:
+def fsck(
+    repository: Repository, *, data: bool = False, progress: Progress = lambda _: None
+) -> Report:
     """Checks the log, every pack's index, and that all that each run leads to is there.
 
-    With `data` every stored byte is read and hashed.
+    With `data` every stored byte is read and hashed; `progress` is told how many so far.
     """
-    return _Check(repository).run(data=data)
+    return _Check(repository, progress).run(data=data)
 
 
 class _Check:
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
+    def __init__(self, repository: Repository, progress: Progress) -> None:
+        self._repository, self._progress = repository, progress
         self._findings: list[Finding] = []
         self._entries: list[Entry] = []
         self._packs = self._objects = self._read = 0
@@ -111,6 +112,8 @@ class _Check:
             chained = True
             state.apply(entry, seal)
             self._entries.append(entry)
+            if isinstance(entry.body, Lost):
+                self._find("note", "log", f"log entry {number} was lost; a repair stands for it")
         if tip is not None and tip.number >= expected:
             lost = f"the log ends at entry {expected - 1}, but {tip.number} was seen before"
             self._find("error", "log", lost)
@@ -151,15 +154,12 @@ class _Check:
         database = self._repository.database
         good: set[bytes] = set()
         bad: dict[bytes, str] = {}
-        for location in database.index:
+        for location, trouble in check(database, database.index, self._progress):
             self._read += location.record.stored
-            try:
-                database.verify(location)
+            if trouble:
+                bad[location.record.id] = trouble
+            else:
                 good.add(location.record.id)
-            except MissingCodecError:
-                raise  # nothing can be said of what cannot be read here
-            except (CorruptError, StorageError) as error:
-                bad[location.record.id] = error.message
         for object_id, message in bad.items():
             if object_id in good:
                 self._find("warning", "object", f"{message}; another copy of it is whole")
@@ -167,36 +167,37 @@ class _Check:
                 self._damaged[object_id] = message
 
     def _check_run(self, state: RunState) -> None:
-        run = RunView(self._repository, state)
-        try:
-            needed: list[ObjectId] = list(records_of(run))
-            for record in needed:
-                self._repository.database.read_record(record)
-            needed += set(blobs_of(run))
-        except (CorruptError, StorageError) as error:
-            self._find("error", "run", f"{run.name}: {error.message}", run.name)
-            return
-        for object_id in needed:
-            self._check_object(run, object_id)
-        if state.status == OPEN and run.status == CRASHED:
-            message = f"{run.name} was left open by a process that is gone; the next run closes it"
-            self._find("note", "crashed", message, run.name)
+        seen: set[bytes] = set()
+        for object_id, trouble in needs(self._repository, state):
+            if trouble:
+                severity: Severity = "warning" if object_id in state.lost else "error"
+                self._find(severity, "run", f"{state.name}: {trouble}", state.name)
+            elif object_id not in seen:
+                seen.add(bytes(object_id))
+                self._check_object(state, object_id)
+        if state.status == OPEN and self._repository.status(state) == CRASHED:
+            message = (
+                f"{state.name} was left open by a process that is gone; the next run closes it"
+            )
+            self._find("note", "crashed", message, state.name)
 
-    def _check_object(self, run: RunView, object_id: ObjectId) -> None:
+    def _check_object(self, run: RunState, object_id: ObjectId) -> None:
         database = self._repository.database
+        severity: Severity = "warning" if object_id in run.lost else "error"
         parts: list[bytes] = [bytes(object_id)]
         try:
             if isinstance(object_id, BlobId):
                 parts += map(bytes, database.needed_chunks(object_id, set()))
         except (CorruptError, StorageError) as error:
-            self._find("error", "object", f"{run.name}: {error.message}", run.name)
+            self._find(severity, "object", f"{run.name}: {error.message}", run.name)
             return
         self._reached.update(parts)
         for part in parts:
             if part in self._damaged:
-                self._find("error", "object", f"{run.name}: {self._damaged[part]}", run.name)
+                self._find(severity, "object", f"{run.name}: {self._damaged[part]}", run.name)
             elif not database.index.find(part):
-                self._find("error", "object", f"{run.name}: {part.hex()[:12]} is missing", run.name)
+                message = f"{run.name}: {part.hex()[:12]} is missing"
+                self._find(severity, "object", message, run.name)
 
     def _check_packs(self, state: State) -> None:
         """Packs that the log names against those that are there, and what nothing leads to."""

@@ -18,7 +18,7 @@ from mfv.manifest.encoding import decode
 from mfv.manifest.records import Opening, Run, Task, TaskRef, Tree
 from mfv.odb.whereabouts import PackIndex
 from mfv.repo import trees
-from mfv.repo.entries import Entry, OpenRun, SealRun, Tasks
+from mfv.repo.entries import Entry, MarkDamage, OpenRun, SealRun, Tasks
 from mfv.repo.names import State
 from mfv.repo.reachable import (
     ALL,
@@ -84,6 +84,8 @@ class Marks:
                         self._add_tasks(entry.body.tasks, new, ALL)
                     case SealRun():
                         self._add_manifest(entry.body.manifest, entry.body.pack, new, ALL)
+                    case MarkDamage():
+                        self._lost.update(entry.body.lost)
                 self.entry = entry.number
         return new
 
@@ -102,6 +104,8 @@ class Marks:
             return
         new: list[bytes] = []
         with self._all_or_nothing():
+            for run in log.state:
+                self._lost.update(run.lost)
             for run in log.state:
                 keeping = Keeping.of(run)
                 if (run.flow, run.number) in self._without:
@@ -125,6 +129,7 @@ class Marks:
     def _forget(self) -> None:
         self._chunks: set[bytes] = set()
         self._blobs: set[bytes] = set()
+        self._lost: set[bytes] = set()  # of which a repair said so: what they led to is unknown
         self.objects: set[bytes] = set()
         self.entry = 0  # up to which all is marked
 
@@ -167,15 +172,24 @@ class Marks:
         if record_id in self.objects:
             return None
         hint = None if pack is None else PackId(pack)
-        record = decode(kind, self._repository.database.read_record(record_id, hint))
+        try:
+            record = decode(kind, self._repository.database.read_record(record_id, hint))
+        except CorruptError:
+            if record_id in self._lost:
+                return None
+            raise
         self._note(record_id, new)
         return record
 
     def _add_blobs(self, blobs: Iterable[BlobId], new: list[bytes]) -> None:
         for blob in blobs:
             if blob not in self._blobs:
-                for chunk in self._repository.database.needed_chunks(blob, self._chunks):
-                    self._note(chunk, new)
+                try:
+                    for chunk in self._repository.database.needed_chunks(blob, self._chunks):
+                        self._note(chunk, new)
+                except CorruptError:
+                    if blob not in self._lost:
+                        raise
                 self._note(blob, new)
                 self._blobs.add(bytes(blob))
 

@@ -81,10 +81,24 @@ class Database(Objects):
         if record.kind == BlobId.kind:
             chunks = self._proved(BlobId(record.id), self._chunks(location))
             return frozenset({location.pack}).union(*map(self._needed, chunks))
-        kind = ChunkId if record.kind == ChunkId.kind else _record_type(record.kind)
-        if kind.of(self._decode(location)) != record.id:
+        if object_type(record.kind).of(self._decode(location)) != record.id:
             raise CorruptError(f"{record.id.hex()[:12]} in pack {location.pack} is damaged")
         return self._needed(location)
+
+    def read_at(self, location: Location) -> Buffer:
+        """The verified bytes of the object at `location`; of a list of chunks, the list itself.
+
+        Raises CorruptError.
+        """
+        self.verify(location)
+        return self._decode(location)
+
+    def id_of(self, location: Location) -> BlobId:
+        """The id of the blob that the list of chunks at `location` makes up, whatever it is called.
+
+        CorruptError if any of them is missing or damaged.
+        """
+        return self._id_of([self._whole_copy(chunk) for chunk in self._chunks(location)])
 
     def needs(
         self, location: Location, trusts: Callable[[PackId], bool]
@@ -182,8 +196,7 @@ class Database(Objects):
                 self._proved(blob, self._places(_chunk_ids(data), pack))
                 found = [blob]
             else:
-                kind = ChunkId if first.kind == ChunkId.kind else _record_type(first.kind)
-                found = [kind.of(data)]
+                found = [object_type(first.kind).of(data)]
         if found != [one.id for one in records]:
             raise CorruptError(f"{first.id.hex()[:12]} in pack {pack} is damaged")
         return stored
@@ -342,8 +355,9 @@ def _parts(chunks: list[Location]) -> Iterator[list[Location]]:
         yield part
 
 
-def _record_type(kind: int) -> type[ObjectId]:
+def object_type(kind: int) -> type[ObjectId]:
+    """The type of id that a chunk or record of this kind has; CorruptError for no such kind."""
     try:
-        return RECORD_TYPES[kind]
+        return ChunkId if kind == ChunkId.kind else RECORD_TYPES[kind]
     except KeyError:
         raise CorruptError(f"an object of unknown kind {kind}") from None

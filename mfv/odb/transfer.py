@@ -6,7 +6,7 @@ Nothing is compressed anew: a range of stored bytes is checked and copied, with 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice, takewhile
 from typing import Any
@@ -31,10 +31,18 @@ class Transfer:
     """What leads out of `sources`, packs that are to go; not for use by several threads."""
 
     def __init__(
-        self, database: Database, sources: set[PackId], prefer: Callable[[Location], Any]
+        self,
+        database: Database,
+        sources: set[PackId],
+        prefer: Callable[[Location], Any],
+        salvaged: Mapping[PackId, list[Record]] | None = None,
     ) -> None:
-        """`prefer` sorts the copies of an object: the first that is whole is kept."""
+        """`prefer` sorts the copies of an object: the first that is whole is kept.
+
+        `salvaged`: the records of sources whose own index is damaged.
+        """
         self._database, self._sources, self._prefer = database, sources, prefer
+        self._salvaged = salvaged or {}
         self._out = _Out(database)
         self._copied: set[tuple[PackId, int, bytes]] = set()
         self._safe: dict[tuple[bytes, int], int] = {}  # by id and kind: the depth
@@ -105,6 +113,11 @@ class Transfer:
         for each in records:
             self._note(each)
 
+    def add(self, record: Record, stored: Buffer) -> None:
+        """Adds one object of which the bytes or the record were mended, and found right."""
+        self._out.add([_member(record)], record, stored, follows=False)
+        self._note(record)
+
     def flush(self) -> list[Receipt]:
         """Writes what was copied; returns the new packs so far, durable by then.
 
@@ -129,7 +142,7 @@ class Transfer:
 
     def _ranges(self, pack: PackId) -> list[Record]:
         """The records of a pack as they lie; NotFoundError if it is gone."""
-        records = read_index(self._database.backend, pack)
+        records = self._salvaged.get(pack) or read_index(self._database.backend, pack)
         return sorted(records, key=lambda one: (one.offset, one.stored, one.within))
 
     def _group(self, pack: PackId, offset: int) -> list[Record]:

@@ -29,6 +29,7 @@ def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> s
         ("started", when),
         ("in the trash", _trash_text(run)),
         ("let go", ", ".join(escape(name) for name in run.state.dropped)),
+        ("lost", _lost_text(run)),
         ("tags", " ".join(escape(tag) for tag in run.tags)),
         ("by", escape(f"{opening.user}@{opening.host}")),
         ("command", escape(" ".join(opening.argv))),
@@ -55,6 +56,12 @@ def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> s
     if manifest is not None and manifest.failure is not None:
         blocks.append(_failure(manifest.failure, manifest.failed_step or "", paint))
     return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _lost_text(run: ShownRun) -> str:
+    lost = len(run.state.lost)
+    hint = "`mfv fsck --repair --from COPY` brings back what a copy still has"
+    return f"{lost} of its objects, by damage; {hint}" if lost else ""
 
 
 def _trash_text(run: ShownRun) -> str:

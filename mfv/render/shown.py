@@ -27,6 +27,9 @@ class ShownState(Protocol):
     @property
     def dropped(self) -> Sequence[str]: ...
 
+    @property
+    def lost(self) -> Sequence[bytes]: ...
+
 
 class ShownRun(Protocol):
     """One run, read already or read on the way; see `mfv.repo.view.RunView`."""

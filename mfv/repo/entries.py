@@ -10,6 +10,7 @@ from mfv.ids import PackId, Seal
 from mfv.manifest.artifact import Hash
 from mfv.manifest.records import PackName, RunStatus, TaskRef
 from mfv.odb.pack import Receipt
+from mfv.repo.runstate import RunState
 
 
 class PackMade(msgspec.Struct, frozen=True, array_like=True):
@@ -115,6 +116,25 @@ class Repack(msgspec.Struct, frozen=True, tag="repack"):
     packs: tuple[PackMade, ...]
 
 
+class MarkDamage(msgspec.Struct, frozen=True, tag="damage"):
+    """These objects, which one run needs, are lost: a repair found no whole copy of them."""
+
+    flow: str
+    number: int
+    lost: tuple[Hash, ...]  # their ids; none: all came back
+
+
+class Lost(msgspec.Struct, frozen=True, tag="lost"):
+    """Stands in place of an entry that could not be saved.
+
+    The only entry that is not appended: a repair puts it where the damaged one was.
+    """
+
+    stands_for: Hash  # the seal to which the next entry is chained
+    runs: tuple[RunState, ...]  # what the entries that are lost said of runs, as far as is known
+    condemned: tuple[PackName, ...]  # and of packs
+
+
 Body = (
     OpenRun
     | Tasks
@@ -127,6 +147,8 @@ Body = (
     | DropArtifacts
     | Condemn
     | Repack
+    | MarkDamage
+    | Lost
 )
 
 

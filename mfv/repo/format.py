@@ -25,14 +25,19 @@ class Format(NamedTuple):
 
 def create(backend: Backend) -> bool:
     """Writes `format` with a new repository id; False where it exists already."""
-    body = (
-        f"{_TITLE}\nversion {VERSION}\nid {os.urandom(16).hex()}\nhash {_HASH}\nchunks {_CHUNKS}\n"
-    ).encode()
     try:
-        backend.create(KEY, [body, f"seal {Seal.of(body)}\n".encode()])
+        backend.create(KEY, [encode(os.urandom(16))])
     except ConflictError:
         return False  # of another process, at the same moment or long ago: both use that one
     return True
+
+
+def encode(repository: bytes) -> bytes:
+    """The bytes of the file for a repository of that id."""
+    body = (
+        f"{_TITLE}\nversion {VERSION}\nid {repository.hex()}\nhash {_HASH}\nchunks {_CHUNKS}\n"
+    ).encode()
+    return body + f"seal {Seal.of(body)}\n".encode()
 
 
 def read(backend: Backend) -> Format:

@@ -90,7 +90,7 @@ class Log:
     def __init__(self, backend: Backend, writer: str = "", *, state: State | None = None) -> None:
         """`state`: what the log adds up to so far, to go on from instead of the last fold."""
         self._backend = backend
-        self._writer = writer
+        self.writer = writer
         self._tip = Tip()
         self._started = state is not None
         self._last_good = 0
@@ -148,7 +148,7 @@ class Log:
                 if made.get(PackId(pack.pack)) != pack.receipt:
                     raise AssertionError("an entry names a pack without its receipt")
             now = time.time_ns() // 1000
-            entry = Entry(state.number + 1, state.head, now, self._writer, body)
+            entry = Entry(state.number + 1, state.head, now, self.writer, body)
             data, seal = encode_entry(entry)
             try:
                 self._backend.create(key_of(entry.number), [data])

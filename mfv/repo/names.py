@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from mfv.ids import OpeningId, PackId, RunId
-from mfv.manifest.records import TaskRef
+from mfv.ids import PackId
 from mfv.repo.entries import (
     Condemn,
     DropArtifacts,
     Entry,
+    Lost,
+    MarkDamage,
     NoteRun,
     OpenRun,
     Repack,
@@ -22,48 +23,8 @@ from mfv.repo.entries import (
     Tasks,
     TrashRuns,
 )
-
-OPEN = "open"
-
-
-class RunState(msgspec.Struct, omit_defaults=True):
-    """What the log says of one run."""
-
-    flow: str
-    number: int
-    opened: int = 0  # number of its open-run entry; 0 if that entry is lost
-    time: int = 0  # µs since 1970
-    status: str = OPEN
-    opening: bytes | None = None
-    opening_pack: bytes | None = None
-    manifest: bytes | None = None
-    pack: bytes | None = None
-    lease: str = ""
-    host: str = ""
-    tags: list[str] = []
-    tasks: list[TaskRef] = []  # while it is open; then its manifest lists them
-    removed: int = 0  # µs since 1970: when it went into the trash; 0: it is not there
-    reason: str = ""  # why
-    swept: bool = False  # only its records and its code are kept
-    note: str = ""  # what somebody has to say of it
-    dropped: list[str] = []  # artifacts whose bytes are kept no longer: `model`, `train/model`
-
-    @property
-    def name(self) -> str:
-        return f"{self.flow}/{self.number}"
-
-    @property
-    def in_trash(self) -> bool:
-        """Whether it is listed no longer."""
-        return self.removed != 0
-
-    @property
-    def run_id(self) -> RunId | None:
-        return None if self.manifest is None else RunId(self.manifest)
-
-    @property
-    def opening_id(self) -> OpeningId | None:
-        return None if self.opening is None else OpeningId(self.opening)
+from mfv.repo.runstate import OPEN as OPEN
+from mfv.repo.runstate import RunState as RunState
 
 
 class State(msgspec.Struct):
@@ -115,6 +76,11 @@ class State(msgspec.Struct):
                 run.dropped = sorted({*run.dropped, *body.names})
             case Condemn() | Repack():
                 self.condemned.update(body.condemned)
+            case MarkDamage():
+                self._run(body.flow, body.number).lost = list(body.lost)
+            case Lost():
+                self._take_over(body)
+                seal = body.stands_for
         self.number, self.head = entry.number, bytes(seal)
 
     def __iter__(self) -> Iterator[RunState]:
@@ -150,6 +116,12 @@ class State(msgspec.Struct):
             for tag in () if run.in_trash else run.tags:
                 found.setdefault(tag, []).append(run)
         return dict(sorted(found.items()))
+
+    def _take_over(self, body: Lost) -> None:
+        for run in body.runs:
+            own = msgspec.structs.replace(run, tags=list(run.tags), tasks=list(run.tasks))
+            self.runs.setdefault(run.flow, {})[run.number] = own
+        self.condemned.update(body.condemned)
 
     def _run(self, flow: str, number: int) -> RunState:
         # An entry about a run whose open-run entry was lost still makes that run known.

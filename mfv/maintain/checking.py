@@ -1,0 +1,68 @@
+"""Every copy of every object, read and hashed on two cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from mfv.errors import CorruptError, FormatTooNewError, StorageError
+from mfv.odb.database import Database
+from mfv.odb.packindex import Location
+from mfv.odb.pipeline import Lanes
+
+_BATCH = 4 << 20  # bytes as stored
+
+# Told now and then: bytes read so far.
+Progress = Callable[[int], None]
+
+
+class Checked(NamedTuple):
+    """One copy of one object."""
+
+    location: Location
+    trouble: str  # what is wrong with it; empty where it is whole
+
+
+def check(
+    database: Database, locations: Iterable[Location], progress: Progress = lambda _: None
+) -> Iterator[Checked]:
+    """Reads the object at each location, in order.
+
+    Raises FormatTooNewError and MissingCodecError: of what cannot be read here nothing can be said.
+    """
+
+    def look(batch: list[Location]) -> list[Checked]:
+        return [Checked(one, _trouble(database, one)) for one in batch]
+
+    done = 0
+    lanes = Lanes()
+    try:
+        for batch in lanes.in_order(look, _batches(locations)):
+            yield from batch
+            done += sum(one.location.record.stored for one in batch)
+            progress(done)
+    finally:
+        lanes.close()
+
+
+def _trouble(database: Database, location: Location) -> str:
+    try:
+        database.verify(location)
+    except FormatTooNewError:  # MissingCodecError is one
+        raise
+    except (CorruptError, StorageError) as error:
+        return error.message or "it cannot be read"
+    return ""
+
+
+def _batches(locations: Iterable[Location]) -> Iterator[list[Location]]:
+    batch: list[Location] = []
+    size = 0  # bytes as stored
+    for location in locations:
+        batch.append(location)
+        size += location.record.stored
+        if size >= _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
