@@ -36,10 +36,11 @@ def command(
 
     Exits with 5 if something recorded is lost or wrong. Writes only with --repair.
 
-    --repair reads every byte. What is whole in a damaged pack goes into a new one, a bit that
-    turned over is turned back, the log is made one that can be written to again, and caches are
-    made anew. What was damaged is kept in `lost-found/`; runs that miss something are told by
-    name, then and by every later fsck, and `--from` brings back what a copy still has.
+    --repair moves what is whole in damaged packs into new ones, turns back single bits, and makes
+    the log one that can be written to again. What was damaged is kept in `lost-found/`.
+
+    A run that misses something is told by name, then and by every later fsck; `--from` brings back
+    what a copy still has.
 
     Examples: mfv fsck · mfv fsck --data · mfv fsck --repair ·
     mfv fsck --repair --from /backup/project/.mfv
