@@ -361,7 +361,7 @@ def record(backend: Backend) -> None:
 def writes_of_a_run() -> int:
     counting = FailingBackend(MemoryBackend(), -1)
     record(counting)
-    return counting.writes
+    return counting.calls
 
 
 @pytest.mark.parametrize("happened", [False, True])
