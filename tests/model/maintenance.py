@@ -163,10 +163,21 @@ class Repack(NamedTuple):
                 raise BrokenError("13: a repack does not find a pack that nobody condemned")
             yield READ, shared, self._replace(pc="read")
             return
-        left = self.left - {source}
-        copied = self.copied | ((source.blobs & self.live) - self.safe)
-        new = self._replace(left=left, copied=copied, pc="look" if left else "put")
-        yield LOOK, shared, new
+        wanted = (source.blobs & self.live) - self.safe - self.copied
+        yield LOOK, shared, self._next(source, wanted)
+        # Or what lies in a pack that stays as well is not copied, if that is known by now.
+        own = {one.name for one in self.sources} | self.made | shared.facts(self.known).condemned
+        for other in shared.packs:
+            if other.name not in own and other.blobs & wanted:
+                safe, relied = self.safe | (other.blobs & wanted), self.relied | {other.name}
+                new = self._replace(safe=safe, relied=relied)
+                yield LOOK, shared, new._next(source, wanted - other.blobs)
+
+    def _next(self, source: Pack, wanted: Blobs) -> Repack:
+        """Itself with what it copied of a source, before the next one."""
+        left, copied = self.left - {source}, self.copied | wanted
+        then = "look" if left else "put" if copied else "again"
+        return self._replace(left=left, copied=copied, pc=then)
 
     def _look_again(self, shared: Shared) -> Iterator[tuple[str, Shared, Repack]]:
         """Copies what the entries since need of its sources, until there are none since."""
@@ -182,14 +193,8 @@ class Repack(NamedTuple):
         if not more or not self.rules.repack_looks_at_what_came:
             yield READ, shared, new
             return
-        # What lies in a pack that stays as well needs no copy.
-        brought = {name for entry in came for name in entry.packs}
-        for one in sorted(shared.packs):
-            if one.name in brought and one.blobs & more:
-                relied = new.relied | {one.name}
-                new = new._replace(relied=relied, safe=new.safe | (one.blobs & more))
-        left = frozenset(one for one in self.sources if one.blobs & (more - new.safe))
-        yield READ, shared, new._replace(left=left, pc="look" if left else "again")
+        left = frozenset(one for one in self.sources if one.blobs & more)
+        yield READ, shared, new._replace(left=left, pc="look")
 
 
 def mark(shared: Shared, process: Gc | Repack) -> bool:

@@ -39,6 +39,7 @@ class Writer(NamedTuple):
     name: str
     plan: tuple[Blobs, ...]  # what each entry is to hold
     rules: Rules = Rules()
+    has_records: bool = True  # each entry needs something that nobody has yet
     pc: str = LIST
     known: int = 0  # entries that it has read
     seen: frozenset[Pack] = frozenset()  # packs that it knows of, gone by now or not
@@ -50,9 +51,10 @@ class Writer(NamedTuple):
     role = "writer"
 
     @property
-    def record(self) -> str:
-        """What only this entry needs: nobody has it already."""
-        return f"{self.name}'s record {len(self.plan)}"
+    def needs(self) -> Blobs:
+        """What the next entry is to hold."""
+        record = f"{self.name}'s record {len(self.plan)}"
+        return self.plan[0] | {record} if self.has_records else self.plan[0]
 
     def steps(self, shared: Shared) -> Iterator[tuple[str, Shared, Writer]]:
         match self.pc:
@@ -76,13 +78,13 @@ class Writer(NamedTuple):
     def _look(self, shared: Shared) -> Iterator[tuple[str, Shared, Writer]]:
         """Verifies one copy of what it needs, or writes what there is no copy of."""
         avoid = shared.facts(self.known).condemned
-        for blob in sorted(self.plan[0] - self.found):
+        for blob in sorted(self.needs - self.found):
             copies = [one for one in self.seen if blob in one.blobs and one.name not in avoid]
             if not copies:
                 continue
             for copy in copies:
                 if shared.has(copy.name):
-                    held = self.found | (copy.blobs & self.plan[0])
+                    held = self.found | (copy.blobs & self.needs)
                     relied = self.relied | {copy.name}
                     yield LOOK, shared, self._replace(found=held, relied=relied)
                 else:
@@ -91,7 +93,13 @@ class Writer(NamedTuple):
         yield from self._put(shared)
 
     def _put(self, shared: Shared) -> Iterator[tuple[str, Shared, Writer]]:
-        new = (self.plan[0] - self.found) | {self.record}
+        new = self.needs - self.found
+        # What it will not ask for any more is forgotten, so that equal states are one.
+        seen = self.seen if len(self.plan) > 1 else frozenset[Pack]()
+        then = self._replace(pc="read", found=frozenset(), seen=seen)
+        if not new:
+            yield LOOK, shared, then
+            return
         if self.rules.fresh_names:
             pack = Pack((self.name, self.packs), new)
             after = shared.put(pack)
@@ -99,14 +107,12 @@ class Writer(NamedTuple):
             content = self.plan[0] - self.found or new
             pack = Pack((" ".join(sorted(content)), 0), new)
             after = shared.overwrite(pack)
-        # What it will not ask for any more is forgotten, so that equal states are one.
-        seen = self.seen | {pack} if len(self.plan) > 1 else frozenset[Pack]()
-        new = self._replace(pc="read", found=frozenset(), packs=self.packs + 1, seen=seen)
-        yield PUT, after, new._replace(made=self.made | {pack.name})
+        if len(self.plan) > 1:
+            then = then._replace(seen=seen | {pack})
+        yield PUT, after, then._replace(packs=self.packs + 1, made=self.made | {pack.name})
 
     def _create(self, shared: Shared) -> Iterator[tuple[str, Shared, Writer]]:
-        needs = self.plan[0] | {self.record}
-        entry = Entry("run", self.name, needs, self.made, self.relied)
+        entry = Entry("run", self.name, self.needs, self.made, self.relied)
         after = shared.create(self.known + 1, entry)
         if after is None:
             yield LOST, shared, self._replace(pc="read")
@@ -133,12 +139,12 @@ class Renamer(NamedTuple):
     role = "renamer"
 
     def steps(self, shared: Shared) -> Iterator[tuple[str, Shared, Renamer]]:
-        facts = shared.facts(self.known)
         match self.pc:
             case "read":
-                yield READ, shared, self._replace(pc="create", known=len(shared.log))
-            case "create" if self.kind == "restore" and self.run in facts.swept:
-                yield READ, shared, self._replace(pc="")  # refused, in one sentence
+                # What was swept is refused, in one sentence.
+                is_late = self.kind == "restore" and self.run in shared.facts().swept
+                known = len(shared.log)
+                yield READ, shared, self._replace(pc="" if is_late else "create", known=known)
             case "create":
                 after = shared.create(self.known + 1, Entry(self.kind, self.run))
                 if after is None:

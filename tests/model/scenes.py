@@ -46,6 +46,9 @@ SCENES = {
     "two writers and a gc": Scene(LITTERED, (writer("v", "a"), writer("w", "ax"), Gc())),
     "two writers and two gcs": Scene(LITTERED, (writer("v", "a"), writer("w", "a"), Gc(), Gc())),
     "a writer of two entries and a gc": Scene(LITTERED, (writer("v", "a", "a"), Gc(), Gc())),
+    "a writer that has nothing new": Scene(
+        LITTERED, (writer("v", "a")._replace(has_records=False), Gc(), Gc())
+    ),
     "what an earlier gc left": Scene(LEFT_OVER, (writer("v", "a"), writer("w", "a"), Gc())),
     "a writer and a repack": Scene(TWO_RUNS, (writer("v", "ab"), Repack("p"))),
     "a writer, a repack and a gc": Scene(TWO_RUNS, (writer("v", "ab"), Repack("p"), Gc())),
@@ -71,6 +74,9 @@ LONG = {
     ),
     "two writers, a repack and a gc": Scene(
         TWO_RUNS, (writer("v", "b"), writer("w", "a"), Repack("p"), Gc())
+    ),
+    "two writers and two repacks": Scene(
+        TWO_RUNS, (writer("v", "b"), writer("w", "b"), Repack("p"), Repack("q"))
     ),
     "a writer and two repacks": Scene(TWO_RUNS, (writer("v", "b"), Repack("p"), Repack("q"))),
     "three repacks and a reader": Scene(
