@@ -1,4 +1,9 @@
-"""fsck: everything that is not as it should be, as findings. Never writes."""
+"""fsck: everything that is not as it should be, as findings. Never writes.
+
+Others write, sweep, repack and collect meanwhile. So nothing is called missing before it was asked
+once more whether it went as it may: a pack after an entry that condemns it, a run's bytes after one
+that sweeps them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +20,7 @@ from mfv.repo.archive import list_archives, open_archive, read_log
 from mfv.repo.entries import Condemn, Entry
 from mfv.repo.log import Tip, decode_entry, read_checkpoint, read_tip
 from mfv.repo.names import OPEN, RunState, State
-from mfv.repo.reachable import blobs_of, records_of
+from mfv.repo.reachable import Keeping, blobs_of, records_of
 from mfv.repo.repository import CRASHED, Repository
 from mfv.repo.view import RunView
 
@@ -123,6 +128,10 @@ class _Check:
         try:
             fold = read_checkpoint(self._repository.backend, tip.checkpoint)
         except MfvError as error:
+            newer = read_tip(self._repository.backend)
+            if newer is not None and newer.checkpoint != tip.checkpoint:
+                self._check_checkpoint(newer, state)  # one came in its place
+                return
             self._find("warning", "checkpoint", f"{error.message}; the log itself is read instead")
             return
         known = {entry.number: entry for entry in self._entries}
@@ -147,26 +156,60 @@ class _Check:
         index.load_all()
 
     def _read_objects(self) -> None:
-        """Hashes every copy of every object."""
+        """Hashes every copy of every object, those that a repack moves meanwhile included."""
         database = self._repository.database
         good: set[bytes] = set()
         bad: dict[bytes, str] = {}
-        for location in database.index:
-            self._read += location.record.stored
-            try:
-                database.verify(location)
-                good.add(location.record.id)
-            except MissingCodecError:
-                raise  # nothing can be said of what cannot be read here
-            except (CorruptError, StorageError) as error:
-                bad[location.record.id] = error.message
+        done: set[PackId] = set()
+        while True:
+            gone, here = False, set[PackId]()
+            for location in database.index:
+                if location.pack in done:
+                    continue
+                here.add(location.pack)
+                try:
+                    database.verify(location)
+                    good.add(location.record.id)
+                except MissingCodecError:
+                    raise  # nothing can be said of what cannot be read here
+                except (CorruptError, StorageError) as error:
+                    if not self._is_there(location.pack):
+                        gone = True
+                        continue
+                    bad[location.record.id] = error.message
+                self._read += location.record.stored
+            done |= here
+            if not gone:
+                break
         for object_id, message in bad.items():
             if object_id in good:
                 self._find("warning", "object", f"{message}; another copy of it is whole")
             else:
                 self._damaged[object_id] = message
 
+    def _is_there(self, pack: PackId) -> bool:
+        try:
+            self._repository.backend.stat(key_of(pack))
+        except NotFoundError:
+            return False
+        return True
+
+    def _now(self) -> State:
+        """The names as of now; where that cannot be told, as they were read last."""
+        with contextlib.suppress(MfvError):
+            return self._repository.state
+        return self._repository.log.state
+
     def _check_run(self, state: RunState) -> None:
+        before = len(self._findings)
+        self._check_whole(state)
+        if len(self._findings) > before:
+            now = self._now().find(state.flow, state.number)
+            if now is not None and Keeping.of(now) != Keeping.of(state):
+                del self._findings[before:]
+                self._check_whole(now)
+
+    def _check_whole(self, state: RunState) -> None:
         run = RunView(self._repository, state)
         try:
             needed: list[ObjectId] = list(records_of(run))
@@ -195,8 +238,14 @@ class _Check:
         for part in parts:
             if part in self._damaged:
                 self._find("error", "object", f"{run.name}: {self._damaged[part]}", run.name)
-            elif not database.index.find(part):
+            elif not database.index.find(part) and not self._find_anew(part):
                 self._find("error", "object", f"{run.name}: {part.hex()[:12]} is missing", run.name)
+
+    def _find_anew(self, object_id: bytes) -> bool:
+        """Whether an object is somewhere after all: a repack may have moved it."""
+        index = self._repository.database.index
+        index.refresh()
+        return bool(index.find(object_id))
 
     def _check_packs(self, state: State) -> None:
         """Packs that the log names against those that are there, and what nothing leads to."""
@@ -209,10 +258,14 @@ class _Check:
             for made in getattr(entry.body, "packs", ()):
                 if made.pack in condemned:
                     continue
-                if made.pack not in there:
-                    message = f"pack {made.pack.hex()} of log entry {entry.number} is missing"
-                    self._find("error", "pack", message)
-                elif backend.stat(key_of(PackId(made.pack))).size != made.size:
+                try:
+                    size = backend.stat(key_of(PackId(made.pack))).size
+                except NotFoundError:
+                    if made.pack not in self._now().condemned:
+                        message = f"pack {made.pack.hex()} of log entry {entry.number} is missing"
+                        self._find("error", "pack", message)
+                    continue
+                if size != made.size:
                     self._unreadable.setdefault(PackId(made.pack), "it has another size")
         for pack, message in self._unreadable.items():
             severity: Severity = "note" if pack in condemned else "error"
