@@ -222,8 +222,7 @@ def play_all(roles: tuple[str, ...], preemptions: int) -> int:
         if next(played) % 10 == 0:
             one.settle()
 
-    orders = sum(1 for _ in all_schedules(run, preemptions))
-    return orders
+    return sum(1 for _ in all_schedules(run, preemptions))
 
 
 class Dice(Schedule):
