@@ -138,8 +138,8 @@ def test_sixteen_writers_and_all_others_at_once_lose_nothing(tmp_path: Path, lon
         crowd.add(f"people {where}", name, machine)
     crowd.add("fsck", check, AHEAD)
     seconds = float(os.environ.get("MFV_TEST_SECONDS", 600)) if long else 8
-    stop = 20.0 if long else 2.0
-    disturbed = crowd.run(seconds, kill_every=0.15, longest_stop=stop)
+    kill_every, longest_stop = (0.6, 15.0) if long else (0.15, 2.0)
+    disturbed = crowd.run(seconds, kill_every=kill_every, longest_stop=longest_stop)
 
     troubles = [line[1:] for line in crowd.reports("") if line[0] == TROUBLE]
     assert not troubles, "\n".join(" ".join(words) for words in troubles[:3])
