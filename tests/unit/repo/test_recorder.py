@@ -413,10 +413,10 @@ def test_a_crash_at_any_write_of_the_very_first_run_leaves_a_repository_or_none(
 
 def test_a_commit_that_failed_after_it_was_made_is_part_of_the_run_that_is_sealed() -> None:
     disk = memory_repository().backend
-    failing = FailingBackend(disk, -1, happened=True)
+    failing = FailingBackend(disk, -1, happened=True, verbs=("create",))
     repository = memory_repository(failing)
     run = open_run(repository)
-    failing.calls, failing.at = 0, 1  # the entry, behind the pack
+    failing.at = failing.calls
     with pytest.raises(StorageError):
         run.commit([finished(repository.database, run, 1, VALUES)])
     run.seal("ok", ended=MOMENT)
