@@ -18,7 +18,7 @@ from mfv.odb.numbers import MissingCodecError
 from mfv.odb.packindex import key_of, list_packs, read_index
 from mfv.repo.archive import list_archives, open_archive, read_log
 from mfv.repo.entries import Condemn, Entry
-from mfv.repo.log import Tip, decode_entry, read_checkpoint, read_tip
+from mfv.repo.log import Tip, decode_entry, list_checkpoints, read_checkpoint, read_tip
 from mfv.repo.names import OPEN, RunState, State
 from mfv.repo.reachable import Keeping, blobs_of, records_of
 from mfv.repo.repository import CRASHED, Repository
@@ -131,6 +131,12 @@ class _Check:
             newer = read_tip(self._repository.backend)
             if newer is not None and newer.checkpoint != tip.checkpoint:
                 self._check_checkpoint(newer, state)  # one came in its place
+                return
+            others = list_checkpoints(self._repository.backend)
+            if isinstance(error, NotFoundError) and others:
+                message = f"the tip names checkpoint {tip.checkpoint}, which {others[-1]} replaced"
+                self._find("note", "checkpoint", f"{message}; the next entry puts that right")
+                self._check_checkpoint(tip._replace(checkpoint=others[-1]), state)
                 return
             self._find("warning", "checkpoint", f"{error.message}; the log itself is read instead")
             return
