@@ -79,8 +79,8 @@ LONG = {
         TWO_RUNS, (writer("v", "b"), writer("w", "b"), Repack("p"), Repack("q"))
     ),
     "a writer and two repacks": Scene(TWO_RUNS, (writer("v", "b"), Repack("p"), Repack("q"))),
-    "three repacks and a reader": Scene(
-        TWO_RUNS, (Repack("p"), Repack("q"), Repack("r"), Reader())
+    "two repacks, a writer and a reader": Scene(
+        TWO_RUNS, (Repack("p"), Repack("q"), writer("v", "b"), Reader())
     ),
     "two writers and two gcs that sweep": Scene(
         TRASH, (writer("v", "x"), writer("w", "x"), Gc(sweeps=True), Gc(sweeps=True))
