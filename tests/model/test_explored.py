@@ -21,7 +21,8 @@ def check(shared: Shared) -> str:
 
 def troubles_later(shared: Shared) -> Iterator[str]:
     """All that is running is dead: what is left can be gone on with, and cleaned up."""
-    for sweeps in (False, True):
+    facts = shared.facts()
+    for sweeps in (False, True) if facts.trash - facts.swept else (False,):
         after = finish(shared, Gc(sweeps))
         yield whole(after) or untidy(after)
         after = finish(after, Repack("later"))
