@@ -1,8 +1,14 @@
-"""fsck: everything that is not as it should be, as findings. Never writes."""
+"""fsck: everything that is not as it should be, as findings. Never writes.
+
+Others write, sweep, repack and collect meanwhile. So nothing is called missing before it was asked
+once more whether it went as it may: a pack after an entry that condemns it, a run's bytes after one
+that sweeps them.
+"""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -11,11 +17,12 @@ from mfv.errors import CorruptError, MfvError, NotFoundError, StorageError
 from mfv.ids import BlobId, ObjectId, PackId
 from mfv.maintain.checking import Progress, check
 from mfv.maintain.needs import needs
-from mfv.odb.packindex import key_of, list_packs, read_index
+from mfv.odb.packindex import Location, key_of, list_packs, read_index
 from mfv.repo.archive import list_archives, open_archive, read_log
 from mfv.repo.entries import Condemn, Entry, Lost
-from mfv.repo.log import Tip, decode_entry, read_checkpoint, read_tip
+from mfv.repo.log import Tip, decode_entry, list_checkpoints, read_checkpoint, read_tip
 from mfv.repo.names import OPEN, RunState, State
+from mfv.repo.reachable import Keeping
 from mfv.repo.repository import CRASHED, Repository
 
 Severity = Literal["error", "warning", "note"]
@@ -126,6 +133,16 @@ class _Check:
         try:
             fold = read_checkpoint(self._repository.backend, tip.checkpoint)
         except MfvError as error:
+            newer = read_tip(self._repository.backend)
+            if newer is not None and newer.checkpoint != tip.checkpoint:
+                self._check_checkpoint(newer, state)  # one came in its place
+                return
+            others = list_checkpoints(self._repository.backend)
+            if isinstance(error, NotFoundError) and others:
+                message = f"the tip names checkpoint {tip.checkpoint}, which {others[-1]} replaced"
+                self._find("note", "checkpoint", f"{message}; the next entry puts that right")
+                self._check_checkpoint(tip._replace(checkpoint=others[-1]), state)
+                return
             self._find("warning", "checkpoint", f"{error.message}; the log itself is read instead")
             return
         known = {entry.number: entry for entry in self._entries}
@@ -150,23 +167,61 @@ class _Check:
         index.load_all()
 
     def _read_objects(self) -> None:
-        """Hashes every copy of every object."""
+        """Hashes every copy of every object, those that a repack moves meanwhile included."""
         database = self._repository.database
         good: set[bytes] = set()
         bad: dict[bytes, str] = {}
-        for location, trouble in check(database, database.index, self._progress):
-            self._read += location.record.stored
-            if trouble:
-                bad[location.record.id] = trouble
-            else:
-                good.add(location.record.id)
+        done: set[PackId] = set()
+        while True:
+            gone, here = False, set[PackId]()
+
+            def locations(done: set[PackId] = done, here: set[PackId] = here) -> Iterator[Location]:
+                for location in database.index:
+                    if location.pack not in done:
+                        here.add(location.pack)
+                        yield location
+
+            for location, trouble in check(database, locations(), self._progress):
+                if trouble and not self._is_there(location.pack):
+                    gone = True
+                    continue
+                self._read += location.record.stored
+                if trouble:
+                    bad[location.record.id] = trouble
+                else:
+                    good.add(location.record.id)
+            done |= here
+            if not gone:
+                break
         for object_id, message in bad.items():
             if object_id in good:
                 self._find("warning", "object", f"{message}; another copy of it is whole")
             else:
                 self._damaged[object_id] = message
 
+    def _is_there(self, pack: PackId) -> bool:
+        try:
+            self._repository.backend.stat(key_of(pack))
+        except NotFoundError:
+            return False
+        return True
+
+    def _now(self) -> State:
+        """The names as of now; where that cannot be told, as they were read last."""
+        with contextlib.suppress(MfvError):
+            return self._repository.state
+        return self._repository.log.state
+
     def _check_run(self, state: RunState) -> None:
+        before = len(self._findings)
+        self._check_whole(state)
+        if len(self._findings) > before:
+            now = self._now().find(state.flow, state.number)
+            if now is not None and Keeping.of(now) != Keeping.of(state):
+                del self._findings[before:]
+                self._check_whole(now)
+
+    def _check_whole(self, state: RunState) -> None:
         seen: set[bytes] = set()
         for object_id, trouble in needs(self._repository, state):
             if trouble:
@@ -176,10 +231,8 @@ class _Check:
                 seen.add(bytes(object_id))
                 self._check_object(state, object_id)
         if state.status == OPEN and self._repository.status(state) == CRASHED:
-            message = (
-                f"{state.name} was left open by a process that is gone; the next run closes it"
-            )
-            self._find("note", "crashed", message, state.name)
+            message = "was left open by a process that is gone; the next run closes it"
+            self._find("note", "crashed", f"{state.name} {message}", state.name)
 
     def _check_object(self, run: RunState, object_id: ObjectId) -> None:
         database = self._repository.database
@@ -195,9 +248,15 @@ class _Check:
         for part in parts:
             if part in self._damaged:
                 self._find(severity, "object", f"{run.name}: {self._damaged[part]}", run.name)
-            elif not database.index.find(part):
+            elif not database.index.find(part) and not self._find_anew(part):
                 message = f"{run.name}: {part.hex()[:12]} is missing"
                 self._find(severity, "object", message, run.name)
+
+    def _find_anew(self, object_id: bytes) -> bool:
+        """Whether an object is somewhere after all: a repack may have moved it."""
+        index = self._repository.database.index
+        index.refresh()
+        return bool(index.find(object_id))
 
     def _check_packs(self, state: State) -> None:
         """Packs that the log names against those that are there, and what nothing leads to."""
@@ -210,10 +269,14 @@ class _Check:
             for made in getattr(entry.body, "packs", ()):
                 if made.pack in condemned:
                     continue
-                if made.pack not in there:
-                    message = f"pack {made.pack.hex()} of log entry {entry.number} is missing"
-                    self._find("error", "pack", message)
-                elif backend.stat(key_of(PackId(made.pack))).size != made.size:
+                try:
+                    size = backend.stat(key_of(PackId(made.pack))).size
+                except NotFoundError:
+                    if made.pack not in self._now().condemned:
+                        message = f"pack {made.pack.hex()} of log entry {entry.number} is missing"
+                        self._find("error", "pack", message)
+                    continue
+                if size != made.size:
                     self._unreadable.setdefault(PackId(made.pack), "it has another size")
         for pack, message in self._unreadable.items():
             severity: Severity = "note" if pack in condemned else "error"

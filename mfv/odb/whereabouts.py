@@ -92,13 +92,20 @@ class PackIndex:
         """Learns of every pack that came since."""
         with self._lock:
             self._open()
-            there = set(self._backend.list(FOLDER))
-            new = sorted(there - self._covered_keys() - set(map(key_of, self._skipped())))
-            layers = self._read(pack for pack in map(pack_of, new) if pack is not None)
-            self._unsaved = (*self._unsaved, *layers)
-            if not self._save(there) and layers:
-                self._use(self._saved, _together(self._unsaved))
+            # What a listed pack held that is gone when it is read lies in one that came since.
+            while not self._refresh():
+                pass
             self._complete = True
+
+    def _refresh(self) -> bool:
+        """Learns of the packs that are listed now; False if one of them was gone already."""
+        there, gone = set(self._backend.list(FOLDER)), len(self._gone)
+        new = sorted(there - self._covered_keys() - set(map(key_of, self._skipped())))
+        layers = self._read(pack for pack in map(pack_of, new) if pack is not None)
+        self._unsaved = (*self._unsaved, *layers)
+        if not self._save(there) and layers:
+            self._use(self._saved, _together(self._unsaved))
+        return len(self._gone) == gone
 
     def load_all(self) -> None:
         """Learns all locations from the packs' own indexes; from now on no cache is used.
@@ -227,10 +234,13 @@ class PackIndex:
         batch: list[tuple[PackId, bytes]] = []
         objects = 0
         for pack in packs:
-            with contextlib.suppress(NotFoundError), self._set_aside(pack):
-                raw = self._sealed.read(pack).raw
-                batch.append((pack, raw))
-                objects += len(raw) // RECORD.size
+            try:
+                with self._set_aside(pack):
+                    raw = self._sealed.read(pack).raw
+                    batch.append((pack, raw))
+                    objects += len(raw) // RECORD.size
+            except NotFoundError:
+                self._gone.add(pack)  # no pack comes back
             if objects >= merge.PYTHON_MOST:  # so many records of 64 bytes are held at a time
                 layers.append(merge.build(batch))
                 batch, objects = [], 0

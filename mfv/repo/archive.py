@@ -161,7 +161,10 @@ def read_log(backend: Backend, number: int = 1) -> Iterator[tuple[int, bytes]]:
             later = next_number(backend, number)
             if later is None:
                 return
-            number = later
+            try:
+                read_entry(backend, number)  # it may have come between the two looks
+            except NotFoundError:
+                number = later
 
 
 def read_entry(backend: Backend, number: int) -> bytes:

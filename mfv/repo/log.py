@@ -7,6 +7,7 @@ them was condemned meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -258,8 +259,11 @@ class Log:
 
     def _read_tip(self) -> Tip:
         tip = read_tip(self._backend)
-        if tip is not None or self._tip.number:
-            return tip or self._tip
+        if tip is not None:
+            # One who slept may have set it back to a fold that was replaced.
+            return Tip(tip.number, max(tip.checkpoint, self._tip.checkpoint))
+        if self._tip.number:
+            return self._tip
         # It is written without a sync and may be lost; the listing tells the same, slowly.
         return Tip(last_number(self._backend))
 
@@ -275,6 +279,20 @@ class Log:
                 break
             except NotFoundError:
                 self._tip = self._read_tip()  # a newer one may have come in its place
+        else:
+            return self._find_checkpoint()
+        return State()
+
+    def _find_checkpoint(self) -> State:
+        """The newest fold that is there, where the tip names one that is not.
+
+        A process that slept before it wrote the tip has set it back; the next entry heals it.
+        """
+        for number in list_checkpoints(self._backend)[::-1]:
+            with contextlib.suppress(CorruptError, NotFoundError):
+                state = read_checkpoint(self._backend, number)
+                self._tip = Tip(max(number, self._tip.number), number)
+                return state
         return State()
 
 
@@ -303,6 +321,13 @@ def write_tip(backend: Backend, tip: Tip) -> None:
         cast(Overwriting, backend).overwrite(TIP, data)
     else:
         backend.put(TIP, [data], sync=False)
+
+
+def list_checkpoints(backend: Backend) -> list[int]:
+    """The entries of which there are folds, in order; as a rule there is one."""
+    start = FOLDER + CHECKPOINT
+    names = (key.removeprefix(start) for key in backend.list(FOLDER) if key.startswith(start))
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def read_checkpoint(backend: Backend, number: int) -> State:

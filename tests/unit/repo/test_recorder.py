@@ -361,7 +361,7 @@ def record(backend: Backend) -> None:
 def writes_of_a_run() -> int:
     counting = FailingBackend(MemoryBackend(), -1)
     record(counting)
-    return counting.writes
+    return counting.calls
 
 
 @pytest.mark.parametrize("happened", [False, True])
@@ -409,6 +409,19 @@ def test_a_crash_at_any_write_of_the_very_first_run_leaves_a_repository_or_none(
         record(disk)
         told = check_whole(Repository(disk))
         assert told[0] in ("TrainFlow/1 ok", "TrainFlow/2 ok")
+
+
+def test_a_commit_that_failed_after_it_was_made_is_part_of_the_run_that_is_sealed() -> None:
+    disk = memory_repository().backend
+    failing = FailingBackend(disk, -1, happened=True, verbs=("create",))
+    repository = memory_repository(failing)
+    run = open_run(repository)
+    failing.at = failing.calls
+    with pytest.raises(StorageError):
+        run.commit([finished(repository.database, run, 1, VALUES)])
+    run.seal("ok", ended=MOMENT)
+    fresh = Repository(disk)
+    assert [ref.id for ref in fresh.tasks(find(fresh, 1))] == [1]
 
 
 def test_opening_needs_no_flow_and_may_be_described_again() -> None:
