@@ -39,6 +39,9 @@ class Fault(NamedTuple):
         return f"{how}{' for good' * self.for_good} at {self.calls} {self.at}"
 
 
+UNDISTURBED = Fault()
+
+
 class Call(NamedTuple):
     """A line of a trace. Moments are those of one clock for all processes."""
 
@@ -72,7 +75,7 @@ class Shim:
 
     def __init__(self, folder: Path) -> None:
         """Builds it in `folder`; skips the test where there is no compiler, or no preloading."""
-        self._folder = folder
+        self.folder = folder
         self._library = folder / "shim.so"
         compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
         if compiler is None:
@@ -88,7 +91,7 @@ class Shim:
         self,
         place: Place,
         words: tuple[str, ...],
-        fault: Fault = Fault(),
+        fault: Fault = UNDISTURBED,
         *,
         below: Path | None = None,
         but: Path | None = None,
@@ -98,11 +101,11 @@ class Shim:
 
         Without `below` that is the repository. Calls below `but` do not count.
         """
-        state = self._folder / "state"
+        state = self.folder / "state"
         room = _ROOM if trace else 0
         with state.open("wb") as file:
             file.truncate(_HEAD.size + room)
-        output = self._folder / "output"
+        output = self.folder / "output"
         variables = {
             "LD_PRELOAD": str(self._library),
             "FAULT_STATE": str(state),
@@ -127,7 +130,14 @@ class Shim:
         calls, fired, _, _, traced, _, call, path = _HEAD.unpack_from(data)
         assert traced <= room or not trace, "the trace is too long for its file"
         lines = data[_HEAD.size : _HEAD.size + (traced if trace else 0)].decode().splitlines()
-        return Hit(done, calls, fired, _text(call), _text(path), sorted(map(_call, lines)))
+        return Hit(
+            done,
+            calls,
+            fired,
+            _text(call),
+            _text(path),
+            sorted(_call(line) for line in lines if "\0" not in line),
+        )
 
     @staticmethod
     def _finish(place: Place, words: tuple[str, ...], output: Path) -> Done:

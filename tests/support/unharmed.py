@@ -79,7 +79,9 @@ def _content(repository: Repository, run: RunState) -> Content:
             if not {artifact.name, f"{task.step}/{artifact.name}"} & set(run.dropped):
                 data = b"".join(bytes(database.read_blob(one.id)) for one in artifact.frames)
                 values.append((f"{task.step}/{task.id}", artifact.name, data))
-    code = tuple((file.path, bytes(database.read_blob(BlobId(file.blob)))) for file in view.tree.files)
+    code = tuple(
+        (file.path, bytes(database.read_blob(BlobId(file.blob)))) for file in view.tree.files
+    )
     tasks = tuple((ref.step, ref.id, ref.attempt, bytes(ref.manifest)) for ref in view.refs)
     return Content(run.opening, run.manifest, code, tasks, tuple(values))
 
@@ -109,8 +111,12 @@ def assert_unharmed(store: Path, before: dict[str, Content], out: str = "") -> N
     for some in numbers.values():
         assert some == list(range(1, len(some) + 1))
     for run, step, task in _DONE.findall(out):
-        found = {one[:2] for name, content in now.items() if name.endswith(f"/{run}")
-                 for one in content.tasks}
+        found = {
+            one[:2]
+            for name, content in now.items()
+            if name.endswith(f"/{run}")
+            for one in content.tasks
+        }
         assert (step, int(task)) in found, f"{run}/{step}/{task} was reported and is not there"
     for name in _SEALED.findall(out):
         flow, _, number = name.partition("/")
