@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator
 
 import pytest
 from everycommand import COMMANDS, Bases, Command
@@ -16,11 +15,14 @@ from faulting import Fault, Hit, Shim
 from processes import Place
 from unharmed import Content, Facts, assert_unharmed, contents, facts
 
+from mfv.maintain import gc
+from mfv.repo.repository import Repository
 from mfv.storage.local import TMP
 
 _FAILED = re.compile(r"run F/\d+ failed in")
 _REASON = re.compile(r"failed after \S+: (mfv\.errors\.\w+: cannot|exited: )")
 FEW = 4  # calls of a command that are tried in the short form
+MANY = 40  # and those of reading in the long form
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,18 @@ class Trial:
         self.bases.drop(place)
         return hit.calls
 
+    def everywhere(self, fault: Fault, long: bool) -> None:
+        """Tries every call, or a few; of reads and opens, which are many, a spread of them."""
+        if long and fault.calls in ("writes", "data"):
+            at = 0
+            while self.at(fault._replace(at=at)):
+                at += 1
+        else:
+            few = MANY if long else FEW
+            for at in places(self.count(fault), few):
+                self.at(fault._replace(at=at))
+        print(f"{self.command}, {fault}: {self.tries} tries, {self.hits} came")
+
     def at(self, fault: Fault) -> bool:
         """Tries one call; False if the command did not come so far."""
         place = self.bases.copy(self.command.base)
@@ -84,7 +98,8 @@ class Trial:
             again = place.python(*self.command.words)
             assert again.code == 0, again.text
             assert self.did(place)
-        place.mfv("gc", "--prune", "now")
+        repository = Repository.open(place.store)
+        gc.run(repository, gc.plan(repository, grace=0), grace=0)
         assert not list((place.store / TMP).iterdir())
         assert_unharmed(place.store, self.contents, done.out)
 
@@ -105,9 +120,9 @@ def assert_told(hit: Hit) -> None:
         assert len([line for line in lines if line.startswith("hint: ")]) == 1
 
 
-def places(count: int) -> Iterator[int]:
+def places(count: int, few: int) -> list[int]:
     """A few of so many calls, the first and the last among them."""
-    return iter(sorted({round(one * (count - 1) / (FEW - 1)) for one in range(FEW)}))
+    return sorted({round(one * (count - 1) / (few - 1)) for one in range(few)})
 
 
 @pytest.mark.parametrize("act", ["before", "after"])
@@ -116,13 +131,7 @@ def test_a_command_killed_at_any_call_loses_nothing_and_works_again(
     shim: Shim, bases: Bases, command: Command, act: str, long: bool
 ) -> None:
     trial = Trial(shim, bases, command)
-    if long:
-        at = 0
-        while trial.at(Fault(act, at)):
-            at += 1
-    else:
-        for at in places(trial.count(Fault())):
-            trial.at(Fault(act, at))
+    trial.everywhere(Fault(act), long)
     assert trial.hits, "no kill came before the end"
 
 
@@ -144,11 +153,5 @@ def test_a_command_of_which_any_call_fails_says_so_once_and_loses_nothing(
     shim: Shim, bases: Bases, command: Command, fault: Fault, long: bool
 ) -> None:
     trial = Trial(shim, bases, command)
-    if long:
-        at = 0
-        while trial.at(fault._replace(at=at)):
-            at += 1
-    else:
-        for at in places(trial.count(fault)):
-            trial.at(fault._replace(at=at))
+    trial.everywhere(fault, long)
     assert trial.hits

@@ -11,9 +11,12 @@ from keeping import add_pack, payload
 from processes import Place
 from unharmed import Facts
 
+from mfv.maintain import logarchive
 from mfv.odb.packindex import key_of
+from mfv.repo.archive import SIZES
+from mfv.repo.log import CHECKPOINT_EVERY
 from mfv.repo.repository import Repository
-from mfv.storage.local import TMP
+from mfv.storage.local import TMP, LocalBackend
 
 # Small values travel with the commit; large ones a task writes out itself.
 BODY = """
@@ -85,8 +88,8 @@ COMMANDS = [
     mfv("gc", "gc", "--prune", "now"),
     mfv("gc-rules", "gc", "--keep-last", "1", "--prune", "now"),
     mfv("gc-repack", "gc", "--repack", "--prune", "now"),
-    mfv("checkpoint", "tag", "new", "F/1", base="long"),
-    mfv("archives", "gc", "--repack", "--prune", "now", base="long"),
+    mfv("checkpoint", "tag", "new", "F/1", base="checkpoint"),
+    mfv("archives", "gc", "--repack", "--prune", "now", base="archived"),
 ]
 
 
@@ -103,7 +106,7 @@ class Bases:
         made = self._made.get(base)
         if made is None:
             made = self._folder / base
-            {"none": self._none, "filled": self._filled, "long": self._long}[base](made)
+            getattr(self, f"_{base}")(made)
             self._made[base] = made
         self._copies += 1
         copied = self._folder / f"copy{self._copies}"
@@ -136,15 +139,25 @@ class Bases:
         place.mfv("rm", "F/2")
         return place
 
-    def _long(self, folder: Path) -> Place:
-        """One whose next entry brings a fold of the log."""
+    def _checkpoint(self, folder: Path) -> None:
+        """The same, and its next entry brings a fold of the log."""
+        _append(self._filled(folder), CHECKPOINT_EVERY - 1)
+
+    def _archived(self, folder: Path) -> None:
+        """The same with all archives of the smallest size that go into one of the next."""
+        smallest, next_size = SIZES[:2]
         place = self._filled(folder)
-        repository = Repository.open(place.store)
-        repository.backend.durable = False  # type: ignore[attr-defined]
-        run = repository.state.find("F", 1)
-        assert run is not None
-        number = 0
-        while repository.state.number < 127:
-            number += 1
-            repository.tag(add=[(run, f"t{number % 20}")])
-        return place
+        _append(place, next_size - smallest)
+        logarchive.run(Repository.open(place.store))
+        _append(place, next_size)
+
+
+def _append(place: Place, end: int) -> None:
+    """Appends entries until there are `end`."""
+    repository = Repository.open(place.store)
+    assert isinstance(repository.backend, LocalBackend)
+    repository.backend.durable = False
+    run = repository.state.find("F", 1)
+    assert run is not None
+    while repository.state.number < end:
+        repository.tag(add=[(run, f"t{repository.state.number % 20}")])
