@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import errno
 import re
+import shutil
+from collections.abc import Sequence
 
 import pytest
-from everycommand import COMMANDS, Bases, Command
+from everycommand import COMMANDS, Bases, Command, mfv
 from faulting import Fault, Hit, Shim
 from processes import Place
 from unharmed import Content, Facts, assert_unharmed, contents, facts
@@ -21,8 +23,7 @@ from mfv.storage.local import TMP
 
 _FAILED = re.compile(r"run F/\d+ failed in")
 _REASON = re.compile(r"failed after \S+: (mfv\.errors\.\w+: cannot|exited: )")
-FEW = 4  # calls of a command that are tried in the short form
-MANY = 40  # and those of reading in the long form
+MANY = 40  # calls of reading of a command that are tried in the long form
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,22 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Shim:
 @pytest.fixture(scope="module")
 def bases(tmp_path_factory: pytest.TempPathFactory) -> Bases:
     return Bases(tmp_path_factory.mktemp("bases"))
+
+
+@pytest.fixture(scope="module")
+def trials() -> dict[str, Trial]:
+    """Those that were begun, by the name of their command."""
+    return {}
+
+
+@pytest.fixture(params=COMMANDS, ids=str)
+def trial(
+    request: pytest.FixtureRequest, shim: Shim, bases: Bases, trials: dict[str, Trial]
+) -> Trial:
+    command: Command = request.param
+    if command.name not in trials:
+        trials[command.name] = Trial(shim, bases, command)
+    return trials[command.name]
 
 
 class Trial:
@@ -47,30 +64,32 @@ class Trial:
         assert whole.done.code == 0, whole.done.text
         self.after: Facts = facts(place.store)
         assert command.did(self.before, self.after, self.after)
+        self.calls = whole.calls
         bases.drop(place)
         self.tries = self.hits = 0
 
     def run(self, place: Place, fault: Fault) -> Hit:
         return self.shim.run(place, self.command.words, fault, but=place.folder / "nowhere")
 
-    def count(self, fault: Fault) -> int:
-        """How many calls count in an undisturbed run."""
-        place = self.bases.copy(self.command.base)
-        hit = self.run(place, Fault(calls=fault.calls))
-        self.bases.drop(place)
-        return hit.calls
-
-    def everywhere(self, fault: Fault, long: bool) -> None:
-        """Tries every call, or a few; of reads and opens, which are many, a spread of them."""
-        if long and fault.calls in ("writes", "data"):
-            at = 0
+    def everywhere(self, fault: Fault) -> None:
+        """Tries every call; of reads and opens, which are many, a spread of them."""
+        self.tries = self.hits = at = 0
+        if fault.calls in ("opens", "reads"):
+            for at in spread(self.calls[fault.calls], MANY):
+                self.at(fault._replace(at=at))
+        else:
             while self.at(fault._replace(at=at)):
                 at += 1
-        else:
-            few = MANY if long else FEW
-            for at in places(self.count(fault), few):
-                self.at(fault._replace(at=at))
         print(f"{self.command}, {fault}: {self.tries} tries, {self.hits} came")
+        assert self.hits
+
+    def here_and_there(self, faults: Sequence[Fault]) -> None:
+        """Tries a few calls, each with another fault; and every command begins with another."""
+        few, first = self.command.tries, COMMANDS.index(self.command)
+        for place in range(few):
+            fault = faults[(first + 5 * place) % len(faults)]
+            last = self.calls[fault.calls] - 1
+            self.at(fault._replace(at=round(last * (place + 0.5) / few)))
 
     def at(self, fault: Fault) -> bool:
         """Tries one call; False if the command did not come so far."""
@@ -120,21 +139,12 @@ def assert_told(hit: Hit) -> None:
         assert len([line for line in lines if line.startswith("hint: ")]) == 1
 
 
-def places(count: int, few: int) -> list[int]:
-    """A few of so many calls, the first and the last among them."""
-    return sorted({round(one * (count - 1) / (few - 1)) for one in range(few)})
+def spread(count: int, many: int) -> list[int]:
+    """So many of `count` calls, the first and the last among them."""
+    return sorted({round(one * (count - 1) / (many - 1)) for one in range(many)})
 
 
-@pytest.mark.parametrize("act", ["before", "after"])
-@pytest.mark.parametrize("command", COMMANDS, ids=str)
-def test_a_command_killed_at_any_call_loses_nothing_and_works_again(
-    shim: Shim, bases: Bases, command: Command, act: str, long: bool
-) -> None:
-    trial = Trial(shim, bases, command)
-    trial.everywhere(Fault(act), long)
-    assert trial.hits, "no kill came before the end"
-
-
+KILLS = [Fault("before"), Fault("after")]
 FAILING = [
     *(
         Fault("error", 0, number, for_good)
@@ -147,11 +157,55 @@ FAILING = [
 ]
 
 
-@pytest.mark.parametrize("fault", FAILING, ids=str)
-@pytest.mark.parametrize("command", COMMANDS, ids=str)
-def test_a_command_of_which_any_call_fails_says_so_once_and_loses_nothing(
-    shim: Shim, bases: Bases, command: Command, fault: Fault, long: bool
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each fault is a test of its own in the long form; in the short one they take turns."""
+    if "turns" in metafunc.fixturenames:
+        known = KILLS if "killed" in metafunc.function.__name__ else FAILING
+        long = metafunc.config.getoption("--long")
+        each = [[one] for one in known] if long else [known]
+        metafunc.parametrize("turns", each, ids=[str(one[0]) if long else "any" for one in each])
+
+
+def test_a_command_killed_at_any_call_loses_nothing_and_works_again(
+    trial: Trial, turns: list[Fault], long: bool
 ) -> None:
-    trial = Trial(shim, bases, command)
-    trial.everywhere(fault, long)
-    assert trial.hits
+    trial.everywhere(turns[0]) if long else trial.here_and_there(turns)
+
+
+def test_a_command_of_which_any_call_fails_says_so_once_and_loses_nothing(
+    trial: Trial, turns: list[Fault], long: bool
+) -> None:
+    trial.everywhere(turns[0]) if long else trial.here_and_there(turns)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("error", 0, errno.ENOSPC, True),
+        Fault("error", 0, errno.EROFS, True),
+        Fault("error", 0, errno.EIO, True, "reads"),
+    ],
+    ids=str,
+)
+def test_a_cache_that_fails_costs_no_command_its_success(
+    shim: Shim, bases: Bases, fault: Fault, long: bool
+) -> None:
+    looking = [
+        mfv("whence", "whence", "--json", "flow.py"),
+        mfv("log", "log", "--json"),
+        mfv("du", "du"),
+    ]
+    some = [one for one in COMMANDS if one.name in ("run", "tag", "gc-repack")]
+    for command in [*looking, *(COMMANDS if long else some)]:
+        place, other = bases.copy(command.base), bases.copy(command.base)
+        for one in (place, other):
+            shutil.rmtree(one.store / "cache", ignore_errors=True)
+        usual = other.python(*command.words)
+        before, done = contents(place.store), facts(other.store)
+        hit = shim.run(place, command.words, fault, below=place.store / "cache")
+        assert hit.done.code == 0, (command, hit.done.text)
+        if command in looking:
+            assert hit.done.out == usual.out
+        else:
+            assert command.did(facts(bases.copy(command.base).store), facts(place.store), done)
+        assert_unharmed(place.store, before, hit.done.out)

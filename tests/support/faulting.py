@@ -11,13 +11,13 @@ import shutil
 import struct
 import subprocess
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import pytest
 from processes import Done, Place, kill_session
 
 _SOURCE = Path(__file__).parent / "faults" / "shim.c"
-_HEAD = struct.Struct("<6Q64s4160s")  # struct state of the shim
+_HEAD = struct.Struct("<9Q64s4160s")  # struct state of the shim
 _ROOM = 1 << 23  # bytes of a trace
 _PATIENCE = 120.0  # seconds; only a test that fails waits so long
 
@@ -63,7 +63,7 @@ class Hit(NamedTuple):
     """A command that is over, and what befell it."""
 
     done: Done
-    calls: int  # that counted
+    calls: dict[str, int]  # by their kind
     fired: int  # how often the fault came
     call: str  # where it came first
     path: str
@@ -127,12 +127,12 @@ class Shim:
         finally:
             place.variables = before
         data = state.read_bytes()
-        calls, fired, _, _, traced, _, call, path = _HEAD.unpack_from(data)
+        *counts, fired, _, _, traced, _, call, path = _HEAD.unpack_from(data)
         assert traced <= room or not trace, "the trace is too long for its file"
         lines = data[_HEAD.size : _HEAD.size + (traced if trace else 0)].decode().splitlines()
         return Hit(
             done,
-            calls,
+            dict(zip(get_args(Calls), counts, strict=True)),
             fired,
             _text(call),
             _text(path),

@@ -39,7 +39,7 @@
 #define LONGEST (PATH_MAX + 64)
 
 struct state {
-    _Atomic uint64_t calls;  /* counted so far */
+    _Atomic uint64_t calls[4]; /* so far, of each class */
     _Atomic uint64_t fired;  /* how often anything was done to one */
     _Atomic uint64_t dead;   /* set once everything is to stand still */
     _Atomic uint64_t clock;
@@ -50,7 +50,7 @@ struct state {
 };
 
 enum act { COUNT, BEFORE, AFTER, ERROR, SHORT };
-enum { WRITES = 1, OPENS = 2, READS = 4, DATA = 8 };
+enum { WRITES = 1, OPENS = 2, READS = 4, DATA = 8 }; /* the order of state.calls */
 enum todo { GO, REFUSE, CUT, GO_AND_DIE };
 
 static struct state *state;
@@ -164,12 +164,12 @@ static void die(void) {
 static enum todo decide(int class, const char *call, const char *path) {
     if (state == NULL) return GO;
     while (atomic_load(&state->dead)) pause();
-    if (!(class & classes) || at < 0 || !matters(path)) {
-        if (state && (class & classes) && at < 0 && matters(path))
-            atomic_fetch_add(&state->calls, 1);
-        return GO;
-    }
-    long long number = atomic_fetch_add(&state->calls, 1);
+    if (!matters(path)) return GO;
+    for (int one = 0; one < 4; one++)
+        if (class & (1 << one) & ~classes) atomic_fetch_add(&state->calls[one], 1);
+    if (!(class & classes)) return GO;
+    int which = classes == WRITES ? 0 : classes == OPENS ? 1 : classes == READS ? 2 : 3;
+    long long number = atomic_fetch_add(&state->calls[which], 1);
     if (act == COUNT || number < at || (number > at && !for_good)) return GO;
     if (act == SHORT && !(class & DATA)) return GO;
     if (atomic_fetch_add(&state->fired, 1) == 0) {
