@@ -130,6 +130,7 @@ def report(error: Exception) -> int:
     from mfv.errors import EXIT_FAILED, MfvError
     from mfv.render.terminal import Paint, coloured
     from mfv.render.text import escape
+    from mfv.storage.local import hint_for
 
     paint = Paint(coloured(sys.stderr))
     try:
@@ -139,6 +140,8 @@ def report(error: Exception) -> int:
     message = error.message if isinstance(error, MfvError) else _plainly(error)
     print(f"{paint('error:', 'red', 'bold')} {escape(message, keep=chr(10))}", file=sys.stderr)
     hint = error.hint if isinstance(error, MfvError) else None
+    if isinstance(error, OSError):
+        hint = hint_for(error)
     if hint:
         print(f"{paint('hint:', 'cyan')} {escape(hint, keep=chr(10))}", file=sys.stderr)
     return error.exit_status if isinstance(error, MfvError) else EXIT_FAILED

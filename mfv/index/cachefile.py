@@ -21,6 +21,7 @@ from mfv.index.errors import DamagedLogError, UnusableError
 from mfv.repo.archive import read_entry
 from mfv.repo.log import read_tip
 from mfv.repo.repository import Repository
+from mfv.storage.local import storage_error
 
 _CURRENT = "current"
 _NAME = re.compile(r"[0-9a-f]{12}\.sqlite")
@@ -64,6 +65,23 @@ def opened(repository: Repository, kind: Kind) -> sqlite3.Connection | None:
     return None
 
 
+def temporary(repository: Repository, kind: Kind) -> sqlite3.Connection | None:
+    """One that is gone with its connection, for where none can be kept; None of a damaged log.
+
+    In memory as long as it is small, then in the system's folder for temporary files.
+    """
+    connection = sqlite3.connect("", isolation_level=None)
+    try:
+        _fill_whole(connection, repository, kind)
+        return connection
+    except (sqlite3.Error, DamagedLogError):
+        connection.close()
+        return None
+    except BaseException:
+        connection.close()
+        raise
+
+
 def renewed(repository: Repository, kind: Kind) -> sqlite3.Connection:
     """The cache made anew; CorruptError where the log is damaged, or StorageError."""
     try:
@@ -72,8 +90,12 @@ def renewed(repository: Repository, kind: Kind) -> sqlite3.Connection:
         raise CorruptError(
             "the log is damaged, so there is no index of it", hint="`mfv fsck` says what is touched"
         ) from None
-    except (sqlite3.Error, OSError) as error:
-        raise StorageError(f"{kind.folder} cannot be written: {error}") from None
+    except OSError as error:
+        raise storage_error(error, "write", kind.folder) from None
+    except sqlite3.Error as error:
+        raise StorageError(
+            f"cannot write {kind.folder}: {error}", hint="check the room on the disk, then again"
+        ) from None
 
 
 def current(folder: str, kind: str) -> str | None:
@@ -112,18 +134,22 @@ def _make(repository: Repository, kind: Kind, path: str) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
     connection = _connect(path)
     try:
-        # Nobody looks at it before it is done.
-        connection.executescript(
-            f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;{_META}{kind.tables}"
-        )
-        connection.execute("BEGIN")
-        number, head = kind.fill(connection, repository, 0, bytes(ID_BYTES))
-        _save(connection, repository, kind, number, head)
-        connection.execute("COMMIT")
-        connection.executescript(kind.indexes + "ANALYZE;")
+        _fill_whole(connection, repository, kind)
     finally:
         connection.close()
     _sync(path)
+
+
+def _fill_whole(connection: sqlite3.Connection, repository: Repository, kind: Kind) -> None:
+    # Nobody looks at it before it is done.
+    connection.executescript(
+        f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;{_META}{kind.tables}"
+    )
+    connection.execute("BEGIN")
+    number, head = kind.fill(connection, repository, 0, bytes(ID_BYTES))
+    _save(connection, repository, kind, number, head)
+    connection.execute("COMMIT")
+    connection.executescript(kind.indexes + "ANALYZE;")
 
 
 def _point(folder: str, path: str) -> None:

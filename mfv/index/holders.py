@@ -62,8 +62,10 @@ class Holders:
 
 
 def open_holders(repository: Repository) -> Holders | None:
-    """The cache, caught up; None where there cannot be one."""
+    """The cache, caught up, or one for this once; None where the log is damaged."""
     connection = cachefile.opened(repository, _KIND)
+    if connection is None:  # full or read-only, and nothing else tells who holds what
+        connection = cachefile.temporary(repository, _KIND)
     return None if connection is None else Holders(connection)
 
 

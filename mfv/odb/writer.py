@@ -27,10 +27,11 @@ from mfv.odb.database import Database
 from mfv.odb.intake import Hashed, Packed
 from mfv.odb.item import Item
 from mfv.odb.pack import Member, PackBuilder, Receipt
-from mfv.odb.packindex import key_of
+from mfv.odb.packindex import FOLDER, key_of
 from mfv.odb.pipeline import Hashing, Lanes, PutStream
 from mfv.odb.source import Piece, ReadAt, from_memory, from_reader, hash_all, reader_of
 from mfv.odb.verified import Verified
+from mfv.storage.base import settle
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -102,6 +103,7 @@ class Writer:
         self._good: dict[bytes, frozenset[PackId]] = {}  # those found whole, and what they need
         self._receipts: list[Receipt] = []
         self._relied: set[PackId] = set()
+        self._settled = True  # whether all that is relied on was seen to be durable
 
     def add_blob(
         self,
@@ -300,6 +302,8 @@ class Writer:
     def flush(self) -> Outcome:
         """Writes what was gathered as packs; durable when this returns."""
         self._take_in()
+        if not self._settled and not self._builder.records:  # a new pack settles the others too
+            settle(self._database.backend, FOLDER)
         self._write_pack()
         self._close_lanes()
         return Outcome(self._receipts, self._relied)
@@ -343,6 +347,7 @@ class Writer:
             except CorruptError:
                 continue
             if not needed & self._avoid:
+                self._settled = False  # of a process that may have been killed just there
                 return needed
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import NamedTuple
 
@@ -25,6 +26,9 @@ class Format(NamedTuple):
 
 def create(backend: Backend) -> bool:
     """Writes `format` with a new repository id; False where it exists already."""
+    with contextlib.suppress(NotFoundError):
+        backend.stat(KEY)
+        return False  # every run asks, and one on a full disk is to say so of what it records
     try:
         backend.create(KEY, [encode(os.urandom(16))])
     except ConflictError:

@@ -33,7 +33,7 @@ from mfv.repo.archive import (
 )
 from mfv.repo.entries import Body, Entry
 from mfv.repo.names import State
-from mfv.storage.base import Backend, Overwriting
+from mfv.storage.base import Backend, Overwriting, settle
 
 TIP = "tip"
 CHECKPOINT = "checkpoint-"
@@ -151,6 +151,8 @@ class Log:
             now = time.time_ns() // 1000
             entry = Entry(state.number + 1, state.head, now, self.writer, body)
             data, seal = encode_entry(entry)
+            if entry.number == 1:
+                settle(self._backend, "")  # whoever made the repository may have been killed
             try:
                 self._backend.create(key_of(entry.number), [data])
             except ConflictError:

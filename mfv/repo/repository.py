@@ -19,7 +19,7 @@ from mfv.repo.log import Log
 from mfv.repo.names import OPEN, RunState, State
 from mfv.repo.tags import TAGS_PER_RUN, check_note, check_tag
 from mfv.storage.base import Backend
-from mfv.storage.local import TMP, LocalBackend, is_abandoned
+from mfv.storage.local import TMP, LocalBackend, is_abandoned, is_folder
 
 FOLDER_NAME = ".mfv"
 CRASHED = "crashed"
@@ -46,7 +46,7 @@ class Repository:
     def open(cls, folder: str | os.PathLike[str], *, writer: str = "") -> Repository:
         """The local repository in `folder` (the `.mfv` folder itself)."""
         path = os.fspath(folder)
-        if not os.path.isdir(path):
+        if not is_folder(path):
             raise NotFoundError(f"there is no repository at {path}", hint="`mfv init` makes one")
         return cls(LocalBackend(path), folder=path, writer=writer)
 
@@ -169,7 +169,7 @@ def find(start: str | os.PathLike[str]) -> str | None:
     place = os.path.abspath(start)
     while True:
         candidate = os.path.join(place, FOLDER_NAME)
-        if os.path.isdir(candidate):
+        if is_folder(candidate):
             return candidate
         above = os.path.dirname(place)
         if above == place:

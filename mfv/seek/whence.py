@@ -103,8 +103,7 @@ def _places(repository: Repository, wanted: Iterable[_Wanted]) -> list[Place]:
     holders = open_holders(repository)
     if holders is None:
         raise StorageError(
-            "what holds which bytes cannot be looked up: .mfv/cache cannot be written, or the log "
-            "is damaged",
+            "what holds which bytes cannot be looked up: the log is damaged, or there is no room",
             hint="`mfv fsck` says more",
         )
     found: list[Place] = []

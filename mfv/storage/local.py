@@ -30,6 +30,7 @@ _HINTS = {
     errno.EROFS: "the file system is read-only; write to another folder with MFV_DIR",
     errno.EACCES: "check who owns the folder, or write to another one with MFV_DIR",
     errno.EPERM: "check who owns the folder, or write to another one with MFV_DIR",
+    errno.ENFILE: "too many files are open on this machine: end something, then run it again",
     errno.EMFILE: "raise the limit of open files (`ulimit -n`), then run it again",
     errno.EIO: "the disk reports an error: copy the repository away, then check the disk",
     errno.ENOTSUP: "mfv needs a file system with hard links; set MFV_DIR to a folder on one",
@@ -39,8 +40,12 @@ _HINTS = {
 def storage_error(error: OSError, doing: str, path: str | os.PathLike[str]) -> StorageError:
     """`error` as one sentence about `path`, with what to do now."""
     reason = os.strerror(error.errno) if error.errno else str(error)
-    hint = _HINTS.get(error.errno or 0)
-    return StorageError(f"cannot {doing} {os.fspath(path)}: {reason}", hint=hint)
+    return StorageError(f"cannot {doing} {os.fspath(path)}: {reason}", hint=hint_for(error))
+
+
+def hint_for(error: OSError) -> str | None:
+    """What to do about what the machine refused; None where that is not known."""
+    return _HINTS.get(error.errno or 0)
 
 
 class LocalBackend:
@@ -150,6 +155,19 @@ class LocalBackend:
         except OSError as error:
             raise storage_error(error, "delete", path) from error
 
+    def settle(self, prefix: str) -> None:
+        # Bytes are synced before a file gets its name; the name alone may not be.
+        folder = os.path.join(self.root, check_prefix(prefix)).rstrip("/")
+        try:
+            self._sync_folder(folder)
+            if not prefix:
+                with contextlib.suppress(PermissionError):  # whoever made the root could
+                    self._sync_folder(os.path.dirname(self.root))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise storage_error(error, "sync", folder) from error
+
     def view(self, key: str, start: int, length: int) -> memoryview:
         path = self._path(key)
         if length == 0:
@@ -171,10 +189,13 @@ class LocalBackend:
         return memoryview(pages)[skip:]
 
     def clear_abandoned(self) -> tuple[str, ...]:
-        """Removes the files in `tmp/` that no living writer holds; returns their names."""
+        """Removes the files in `tmp/` that no living writer holds; returns their names.
+
+        What cannot be told or removed stays: it costs room, and the next one tries again.
+        """
         removed = []
         folder = os.path.join(self.root, TMP)
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             for name in sorted(os.listdir(folder)):
                 path = os.path.join(folder, name)
                 if _unlink_if_abandoned(path) or _remove_if_abandoned(path):
@@ -305,6 +326,21 @@ def clear_held_folders(parent: str, prefix: str) -> tuple[str, ...]:
             if name.startswith(prefix) and _remove_if_abandoned(os.path.join(parent, name)):
                 removed.append(name)
     return tuple(removed)
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder at `path`; StorageError where the disk does not tell.
+
+    Taken for none, a repository that cannot be read would be looked for elsewhere, or made anew.
+    """
+    try:
+        return stat_module.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
+        return False
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+            return False
+        raise storage_error(error, "read", path) from error
 
 
 def is_abandoned(path: str) -> bool:
