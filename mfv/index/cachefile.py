@@ -18,6 +18,7 @@ from typing import NamedTuple
 from mfv.errors import CorruptError, MfvError, StorageError
 from mfv.ids import ID_BYTES
 from mfv.index.errors import DamagedLogError, UnusableError
+from mfv.modes import Modes
 from mfv.repo.archive import read_entry
 from mfv.repo.log import read_tip
 from mfv.repo.repository import Repository
@@ -94,12 +95,12 @@ def _rebuild(repository: Repository, kind: Kind) -> sqlite3.Connection:
     """
     assert repository.folder is not None
     folder = os.path.join(repository.folder, kind.folder)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    repository.modes.make_folders(folder)
     before = current(repository.folder, kind.folder)
     made = os.path.join(folder, f"{os.urandom(6).hex()}.sqlite")
     try:
         _make(repository, kind, made)
-        _point(folder, made)
+        _point(folder, made, repository.modes)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(made)
@@ -109,7 +110,7 @@ def _rebuild(repository: Repository, kind: Kind) -> sqlite3.Connection:
 
 
 def _make(repository: Repository, kind: Kind, path: str) -> None:
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+    os.close(_create(path, repository.modes))
     connection = _connect(path)
     try:
         # Nobody looks at it before it is done.
@@ -126,10 +127,17 @@ def _make(repository: Repository, kind: Kind, path: str) -> None:
     _sync(path)
 
 
-def _point(folder: str, path: str) -> None:
+def _create(path: str, modes: Modes) -> int:
+    """A new file; the journal that SQLite puts beside a database has the same mode as that."""
+    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    modes.settle(fd, os.fstat(fd))
+    return fd
+
+
+def _point(folder: str, path: str, modes: Modes) -> None:
     """Has `path` count from now on."""
     made = os.path.join(folder, f"{_CURRENT}-{os.urandom(6).hex()}")
-    with open(made, "x", encoding="ascii") as file:
+    with open(_create(made, modes), "w", encoding="ascii") as file:
         file.write(os.path.basename(path))
     _sync(made)
     os.replace(made, os.path.join(folder, _CURRENT))

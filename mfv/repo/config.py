@@ -31,6 +31,10 @@ DEFAULT = b"""\
 # survive a fork.
 # process = "fork"
 
+# Whether all of the folder's group may read, write and gc. Do not set it here: `mfv init --shared`
+# does, and gives the group the files that are there.
+# shared = false
+
 # Larger files, which are data and not code, are left out of the code snapshots of runs, by name; so
 # are the largest where all together are more.
 # code.max_file_size = "10 MiB"
@@ -61,6 +65,7 @@ class Config(NamedTuple):
     process: Process = "fork"
     max_file_size: int = 10 << 20  # bytes of one file of a code snapshot
     max_total_size: int = 500 << 20  # bytes of all files of one
+    shared: bool = False
     keep_last: int | None = None
     keep_within: float | None = None  # seconds
     keep_tagged: bool = False
@@ -85,6 +90,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
 _SIZES = {"code.max_file_size": "max_file_size", "code.max_total_size": "max_total_size"}
 _AGES = {"keep.within": "keep_within", "trash": "trash"}
 _OTHERS: dict[str, tuple[str, type, str]] = {
+    "shared": ("shared", bool, "true or false"),
     "keep.last": ("keep_last", int, "a number"),
     "keep.tagged": ("keep_tagged", bool, "true or false"),
     "keep.successful": ("keep_successful", bool, "true or false"),

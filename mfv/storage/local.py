@@ -15,6 +15,7 @@ import stat as stat_module
 from collections.abc import Iterable, Iterator
 
 from mfv.errors import ConflictError, NotFoundError, StorageError
+from mfv.modes import PRIVATE, Modes
 from mfv.storage.base import Buffer, Stat, check_key, check_prefix, is_key
 
 TMP = "tmp"
@@ -44,11 +45,12 @@ def storage_error(error: OSError, doing: str, path: str | os.PathLike[str]) -> S
 
 
 class LocalBackend:
-    """Keys as files below `root`, private to their owner (folders 0700, files 0600)."""
+    """Keys as files below `root`, private to their owner unless `modes` say otherwise."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = os.path.abspath(root)  # whoever uses it may go elsewhere
         self.durable = True  # False: nothing is synced; a power cut may cost what was written last
+        self.modes = PRIVATE
         self._known_folders: set[str] = set()
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
@@ -115,7 +117,10 @@ class LocalBackend:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
             fd = os.open(path, flags, 0o600)
             try:
-                if os.fstat(fd).st_size >= largest:
+                found = os.fstat(fd)
+                if found.st_size == 0:
+                    self.modes.settle(fd, found)
+                elif found.st_size >= largest:
                     os.ftruncate(fd, 0)
                 os.write(fd, data)
             finally:
@@ -202,7 +207,7 @@ class LocalBackend:
         try:
             self._ensure_folder(folder)
             self._ensure_folder(os.path.dirname(self._path(key)))
-            fd = _create_locked(path)
+            fd = _create_locked(path, self.modes)
             _write_all(fd, parts)
             if sync and self.durable:
                 os.fsync(fd)
@@ -228,16 +233,8 @@ class LocalBackend:
                         hint="set MFV_DIR to the folder that it points to, if you trust it",
                     )
             part = os.path.dirname(part)
-        if not os.path.isdir(folder):
-            missing = []
-            place = folder
-            while not os.path.isdir(place):
-                missing.append(place)
-                place = os.path.dirname(place)
-            for place in reversed(missing):
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(place, 0o700)
-                self._sync_folder(os.path.dirname(place))
+        for place in self.modes.make_folders(folder):
+            self._sync_folder(os.path.dirname(place))
         self._known_folders.add(folder)
 
     def _sync_folder(self, folder: str, *, sync: bool = True) -> None:
@@ -266,25 +263,26 @@ class LocalBackend:
                 yield name
 
 
-def hold(path: str) -> int:
+def hold(path: str, modes: Modes = PRIVATE) -> int:
     """Creates and locks the file `path`; the lock lasts until the returned fd is closed.
 
     Kept by a living process for as long as it works on something; see `is_abandoned`.
     """
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        return _create_locked(path)
+        modes.make_folders(os.path.dirname(path))
+        return _create_locked(path, modes)
     except OSError as error:
         raise storage_error(error, "write", path) from error
 
 
-def make_held_folder(parent: str, prefix: str) -> tuple[str, int]:
+def make_held_folder(parent: str, prefix: str, modes: Modes = PRIVATE) -> tuple[str, int]:
     """A new folder below `parent`, and an fd that holds its lock until every copy is closed.
 
+    It is private to this user; `modes` are for the folders above it that are missing.
     Once nobody holds it, `clear_held_folders` removes it with all that is in it.
     """
     try:
-        os.makedirs(parent, mode=0o700, exist_ok=True)
+        modes.make_folders(parent)
         while True:
             path = os.path.join(parent, prefix + os.urandom(6).hex())
             os.mkdir(path, 0o700)
@@ -325,14 +323,16 @@ def is_abandoned(path: str) -> bool:
     return True
 
 
-def _create_locked(path: str) -> int:
+def _create_locked(path: str, modes: Modes) -> int:
     """A new file at `path`, locked; made again where a cleaner got between making and locking."""
     while True:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(path, flags, 0o600)
         # Waits: only a reader that asks `is_abandoned` can hold it, and only for a moment.
         fcntl.flock(fd, fcntl.LOCK_EX)
-        if os.fstat(fd).st_nlink:
+        found = os.fstat(fd)
+        if found.st_nlink:
+            modes.settle(fd, found)
             return fd
         os.close(fd)
 

@@ -66,7 +66,7 @@ def _make(repository: Repository) -> tuple[str, int]:
         parent = os.path.join(os.path.abspath(repository.folder), TMP)
         clear_held_folders(parent, PREFIX)
         with contextlib.suppress(StorageError):
-            return make_held_folder(parent, PREFIX)
+            return make_held_folder(parent, PREFIX, repository.modes)
     return make_held_folder(elsewhere, _ELSEWHERE)
 
 
