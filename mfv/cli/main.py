@@ -41,6 +41,7 @@ COMMANDS = {
     "clone": Entry("clone", "Bring back the code and inputs of a run.", REPRODUCE),
     "verify": Entry("verify", "Run a run again and prove that it gives the same.", REPRODUCE),
     "env": Entry("env", "Write out the environment of a run.", REPRODUCE),
+    "trust": Entry("trust", "Trust a repository that is somebody else's.", KEEP),
     "rm": Entry("rm", "Put runs into the trash, or let artifacts' bytes go.", KEEP),
     "restore": Entry("restore", "Bring runs back out of the trash.", KEEP),
     "op": Entry("op", "List what was done to tags, notes and the trash.", KEEP),

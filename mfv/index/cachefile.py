@@ -22,6 +22,7 @@ from mfv.modes import Modes
 from mfv.repo.archive import read_entry
 from mfv.repo.log import read_tip
 from mfv.repo.repository import Repository
+from mfv.repo.standing import refuse_writing
 
 _CURRENT = "current"
 _NAME = re.compile(r"[0-9a-f]{12}\.sqlite")
@@ -55,11 +56,14 @@ def opened(repository: Repository, kind: Kind) -> sqlite3.Connection | None:
     """
     if repository.folder is None:
         return None
+    may_write = repository.standing != "foreign"
     before = None
     while (path := current(repository.folder, kind.folder)) is not None and path != before:
         with contextlib.suppress(UnusableError, sqlite3.Error, OSError, DamagedLogError):
-            return _existing(repository, kind, path)
+            return _existing(repository, kind, path, may_write=may_write)
         before = path  # another process may have made a new one meanwhile
+    if not may_write:
+        return None
     with contextlib.suppress(sqlite3.Error, OSError, DamagedLogError):
         return _rebuild(repository, kind)
     return None
@@ -94,6 +98,8 @@ def _rebuild(repository: Repository, kind: Kind) -> sqlite3.Connection:
     Raises sqlite3.Error or OSError where that cannot be written, DamagedLogError.
     """
     assert repository.folder is not None
+    if repository.standing == "foreign":
+        raise refuse_writing(repository.folder)
     folder = os.path.join(repository.folder, kind.folder)
     repository.modes.make_folders(folder)
     before = current(repository.folder, kind.folder)
@@ -168,8 +174,11 @@ def _clear(repository: str, kind: Kind, before: str | None) -> None:
                 os.unlink(path)
 
 
-def _existing(repository: Repository, kind: Kind, path: str) -> sqlite3.Connection:
-    writable = os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
+def _existing(
+    repository: Repository, kind: Kind, path: str, *, may_write: bool
+) -> sqlite3.Connection:
+    places = path, os.path.dirname(path)
+    writable = may_write and all(os.access(place, os.W_OK) for place in places)
     connection = _connect(path, read_only=not writable)
     try:
         _catch_up(connection, repository, kind, writable=writable)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import re
 import stat
 
@@ -49,6 +47,8 @@ def share(folder: str, group: str | None = None) -> None:
 
 def group_id(name: str) -> int:
     """The number of the group `name`; NotFoundError."""
+    import grp
+
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
@@ -59,6 +59,8 @@ def group_id(name: str) -> int:
 
 def user_of(uid: int) -> str:
     """The name of a user, or its number."""
+    import pwd
+
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -67,6 +69,8 @@ def user_of(uid: int) -> str:
 
 def group_of(gid: int) -> str:
     """The name of a group, or its number."""
+    import grp
+
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:

@@ -125,7 +125,7 @@ def _cached(database: Database, blob: BlobId, size: int, recorded: str) -> str:
     except CorruptError:
         name = "file"
     backend = database.backend
-    if isinstance(backend, LocalBackend):
+    if isinstance(backend, LocalBackend) and backend.refusal is None:
         folder = os.path.join(backend.root, FOLDER, str(blob))
         path = os.path.join(folder, name)
         if _holds(path, blob, size):

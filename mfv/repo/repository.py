@@ -19,6 +19,7 @@ from mfv.repo.access import modes_for, refusal
 from mfv.repo.entries import NoteRun, TagRuns
 from mfv.repo.log import Log
 from mfv.repo.names import OPEN, RunState, State
+from mfv.repo.standing import Standing, refuse_writing, standing_of
 from mfv.repo.tags import TAGS_PER_RUN, check_note, check_tag
 from mfv.storage.base import Backend
 from mfv.storage.local import TMP, LocalBackend, is_abandoned
@@ -42,6 +43,9 @@ class Repository:
         if isinstance(backend, LocalBackend):
             backend.durable = self.config.durability != "fast"
             backend.modes = modes_for(backend.root, shared=self.config.shared)
+        self.standing: Standing = standing_of(folder)
+        if folder is not None and self.standing == "foreign" and isinstance(backend, LocalBackend):
+            backend.refusal = refuse_writing(folder)
         self.log = Log(backend, writer)
         self.database = Database(backend, fast=self.config.compression == "fast")
 
@@ -66,8 +70,11 @@ class Repository:
         if os.path.isdir(path):
             if not os.access(path, os.R_OK | os.X_OK):
                 raise refusal(path)
-            # Of two that make it at once, the later finds one that may be another user's.
             backend.modes = modes_for(path)
+            if is_made(path):
+                return cls.open(path, writer=writer)
+            if standing_of(path) == "foreign":
+                raise refuse_writing(path)
         if formats.create(backend):
             with contextlib.suppress(ConflictError):
                 backend.create(configs.KEY, [configs.DEFAULT])

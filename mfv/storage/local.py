@@ -14,7 +14,7 @@ import os
 import stat as stat_module
 from collections.abc import Iterable, Iterator
 
-from mfv.errors import ConflictError, NotFoundError, StorageError
+from mfv.errors import ConflictError, MfvError, NotFoundError, StorageError
 from mfv.modes import PRIVATE, Modes
 from mfv.storage.base import Buffer, Stat, check_key, check_prefix, is_key
 
@@ -51,6 +51,7 @@ class LocalBackend:
         self.root = os.path.abspath(root)  # whoever uses it may go elsewhere
         self.durable = True  # False: nothing is synced; a power cut may cost what was written last
         self.modes = PRIVATE
+        self.refusal: MfvError | None = None  # raised by whatever would write
         self._known_folders: set[str] = set()
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
@@ -80,7 +81,7 @@ class LocalBackend:
         # Renaming over a file frees its inode, and for half a minute ext4 passes over every freed
         # one whenever a file is made: a small file renamed over again and again cost each new
         # file of a repository 0.3 to 3 ms.
-        path = self._path(key)
+        path = self._path_to_write(key)
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
@@ -111,7 +112,7 @@ class LocalBackend:
         return repr(facts).encode()
 
     def append(self, key: str, data: bytes, *, largest: int) -> None:
-        path = self._path(key)
+        path = self._path_to_write(key)
         try:
             self._ensure_folder(os.path.dirname(path))
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -147,7 +148,7 @@ class LocalBackend:
         return iter(sorted(filter(is_key, self._walk(os.path.join(self.root, key), key))))
 
     def delete(self, key: str) -> None:
-        path = self._path(key)
+        path = self._path_to_write(key)
         try:
             os.unlink(path)
         except FileNotFoundError:
@@ -177,6 +178,8 @@ class LocalBackend:
 
     def clear_abandoned(self) -> tuple[str, ...]:
         """Removes the files in `tmp/` that no living writer holds; returns their names."""
+        if self.refusal is not None:
+            raise self.refusal
         removed = []
         folder = os.path.join(self.root, TMP)
         with contextlib.suppress(FileNotFoundError):
@@ -198,22 +201,28 @@ class LocalBackend:
     def _path(self, key: str) -> str:
         return os.path.join(self.root, check_key(key))
 
+    def _path_to_write(self, key: str) -> str:
+        if self.refusal is not None:
+            raise self.refusal
+        return self._path(key)
+
     @contextlib.contextmanager
     def _staged(self, key: str, parts: Iterable[Buffer], *, sync: bool) -> Iterator[str]:
         """A complete file under `tmp/` with the joined `parts`, removed again on leaving."""
         folder = os.path.join(self.root, TMP)
         path = os.path.join(folder, os.urandom(12).hex())
         fd = -1
+        target = self._path_to_write(key)
         try:
             self._ensure_folder(folder)
-            self._ensure_folder(os.path.dirname(self._path(key)))
+            self._ensure_folder(os.path.dirname(target))
             fd = _create_locked(path, self.modes)
             _write_all(fd, parts)
             if sync and self.durable:
                 os.fsync(fd)
             yield path
         except OSError as error:
-            raise storage_error(error, "write", self._path(key)) from error
+            raise storage_error(error, "write", target) from error
         finally:
             if fd >= 0:
                 with contextlib.suppress(OSError):

@@ -62,7 +62,7 @@ def make_repository(folder: Path, view: RunView) -> None:
 def _make(repository: Repository) -> tuple[str, int]:
     elsewhere = tempfile.gettempdir()
     clear_held_folders(elsewhere, _ELSEWHERE)
-    if repository.folder is not None:
+    if repository.folder is not None and repository.standing != "foreign":
         parent = os.path.join(os.path.abspath(repository.folder), TMP)
         clear_held_folders(parent, PREFIX)
         with contextlib.suppress(StorageError):

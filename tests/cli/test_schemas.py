@@ -137,6 +137,7 @@ whence ModelFlow/1/end/values
 rm ModelFlow/1 --dry-run
 rm ModelFlow/1 --artifact model --dry-run
 restore --all
+trust
 gc --dry-run
 gc --dry-run --repack
 gc --dry-run --keep-last 2 --keep-tagged

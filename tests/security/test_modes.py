@@ -213,10 +213,13 @@ def test_who_may_only_read_looks_and_leaves_nothing(computer: Machine) -> None:
 
 
 @only_root
-def test_what_root_writes_in_the_repository_of_a_user_is_that_users(computer: Machine) -> None:
+def test_what_root_writes_for_a_user_by_sudo_is_that_users(
+    computer: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ana: User = computer.user("ana", 1, member=False)
     folder = computer.folder_of(ana)
     assert ana.mfv(folder, "init").status == 0
+    monkeypatch.setenv("SUDO_UID", str(ana.uid))
     backend = Repository.open(folder / ".mfv").backend
     backend.put("packs/new", [b"x"])
     backend.put("deep/er/new", [b"x"])

@@ -4,7 +4,7 @@ import inspect
 from pathlib import Path
 
 from mfv.cli.flowcli.call import Call
-from mfv.cli.place import chosen_folder, repository
+from mfv.cli.place import chosen_folder, repository, told
 from mfv.client import Run, Step, Task, metadata, namespace
 from mfv.errors import NotFoundError, UsageError
 from mfv.history.history import History
@@ -25,7 +25,7 @@ def choose_repository(call: Call) -> Repository:
                 hint="run it, or go to where it was run, or set MFV_DIR",
             )
         metadata(folder)
-        return Repository.open(folder)
+        return told(Repository.open(folder))
     return repository()
 
 
