@@ -38,6 +38,7 @@ COMMANDS = {
     "logs": Entry("logs", "Print what tasks printed.", LOOK),
     "tag": Entry("tag", "List, add, move or remove tags.", NAME),
     "note": Entry("note", "Say something of a run.", NAME),
+    "sign": Entry("sign", "Sign runs, or tags on runs.", NAME),
     "clone": Entry("clone", "Bring back the code and inputs of a run.", REPRODUCE),
     "verify": Entry("verify", "Run a run again and prove that it gives the same.", REPRODUCE),
     "env": Entry("env", "Write out the environment of a run.", REPRODUCE),

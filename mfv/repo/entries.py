@@ -102,6 +102,34 @@ class DropArtifacts(msgspec.Struct, frozen=True, tag="drop"):
     names: tuple[str, ...]  # `model`: of every step; `train/model`: of one
 
 
+class Statement(msgspec.Struct, frozen=True):
+    """What a signature says: in that repository, that run, or that tag on it, is this manifest."""
+
+    repository: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+    flow: str
+    number: int
+    tag: str  # empty: the run itself
+    manifest: Hash
+    time: int  # µs since 1970, by the signer's clock
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """A signature of Ed25519, over what it says under a prefix of its own."""
+
+    tag: str  # of the run that it is kept with; empty: of the run itself
+    statement: bytes  # of a Statement, as signed
+    key: Hash  # the public key
+    signature: Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+
+
+class SignRun(msgspec.Struct, frozen=True, tag="sign"):
+    """Somebody signed a run, or a tag on it. Whether rightly is for readers to find out."""
+
+    flow: str
+    number: int
+    signature: Signature
+
+
 class Condemn(msgspec.Struct, frozen=True, tag="condemn"):
     """These packs will be deleted: no later entry may rely on them."""
 
@@ -125,6 +153,7 @@ Body = (
     | RestoreRuns
     | SweepRuns
     | DropArtifacts
+    | SignRun
     | Condemn
     | Repack
 )

@@ -17,6 +17,8 @@ from mfv.repo.entries import (
     Repack,
     RestoreRuns,
     SealRun,
+    Signature,
+    SignRun,
     SweepRuns,
     TagRuns,
     Tasks,
@@ -47,6 +49,7 @@ class RunState(msgspec.Struct, omit_defaults=True):
     swept: bool = False  # only its records and its code are kept
     note: str = ""  # what somebody has to say of it
     dropped: list[str] = []  # artifacts whose bytes are kept no longer: `model`, `train/model`
+    signatures: list[Signature] = []  # of the run and of tags that it bears
 
     @property
     def name(self) -> str:
@@ -93,6 +96,7 @@ class State(msgspec.Struct):
                 for flow, number, tag in body.removed:
                     run = self._run(flow, number)
                     run.tags = [other for other in run.tags if other != tag]
+                    run.signatures = [one for one in run.signatures if one.tag != tag]
                 for flow, number, tag in body.added:
                     run = self._run(flow, number)
                     if tag not in run.tags:
@@ -113,6 +117,11 @@ class State(msgspec.Struct):
             case DropArtifacts():
                 run = self._run(body.flow, body.number)
                 run.dropped = sorted({*run.dropped, *body.names})
+            case SignRun():
+                run, new = self._run(body.flow, body.number), body.signature
+                # One of each key: who signs once more replaces what they signed before.
+                others = (o for o in run.signatures if (o.tag, o.key) != (new.tag, new.key))
+                run.signatures = [*others, new]
             case Condemn() | Repack():
                 self.condemned.update(body.condemned)
         self.number, self.head = entry.number, bytes(seal)

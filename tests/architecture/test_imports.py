@@ -16,7 +16,7 @@ from mfv.repo.repository import Repository
 
 ROOT = Path(mfv.__file__).parent
 
-BELOW_REPO = {"errors", "ids", "modes", "storage", "serde", "manifest", "capture", "odb"}
+BELOW_REPO = {"errors", "ids", "modes", "keys", "storage", "serde", "manifest", "capture", "odb"}
 VALUES = {"errors", "manifest", "diff", "lineage", "found"}
 
 # Low to high. A room is a folder of mfv/ or a module that stands there alone.
@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "ids": {"errors"},
     "modes": set(),
+    "keys": {"errors"},
     "storage": {"errors", "ids", "modes"},
     "serde": {"errors", "ids"},
     "manifest": {"errors", "ids"},
@@ -61,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("_version", "errors", "ids", "manifest", "storage", "serde", "capture"),
         *(
             "modes",
+            "keys",
             "repo",
             "query",
             "index",
@@ -102,6 +104,7 @@ OWNER = {
     "pyfastcdc": "odb",
     "pcodec": "odb",
     "blake3": "ids",
+    "cryptography": "keys",
     "rich": "cli",
     "typer": "cli",
     "click": "cli",

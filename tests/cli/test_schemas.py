@@ -174,6 +174,11 @@ clone TrainFlow/1 plain
 clone TrainFlow/1 with-data --data
 clone TrainFlow/1 again --run
 verify TrainFlow/1
+verify --signatures
+sign --new-key key
+sign TrainFlow/1 --key key
+verify --signatures TrainFlow/1 BreakFlow/1
+show TrainFlow/1
 verify BreakFlow/1
 note TrainFlow/1 -m said
 op log
