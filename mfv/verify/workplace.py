@@ -74,9 +74,10 @@ def _again(act: Any, path: str, error: object) -> None:
     """What a step left without the right to delete it is given that right."""
     with contextlib.suppress(OSError):
         os.chmod(os.path.dirname(path), stat.S_IRWXU)
+        was_closed = stat.S_IMODE(os.lstat(path).st_mode) & stat.S_IRWXU != stat.S_IRWXU
         if not os.path.islink(path):
             os.chmod(path, stat.S_IRWXU)
-        if act in (os.open, os.scandir, os.lstat):  # a folder that could not be looked into
-            shutil.rmtree(path, ignore_errors=True)
-        else:
+        if act not in (os.open, os.scandir, os.lstat):
             act(path)
+        elif was_closed:  # a folder that could not be looked into; there may be more in it
+            shutil.rmtree(path, onerror=_again)

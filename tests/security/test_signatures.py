@@ -355,7 +355,10 @@ def test_keys_are_those_of_openssh(tmp_path: Path) -> None:
         return subprocess.run(done, check=True, capture_output=True, text=True).stdout
 
     theirs, ours, hidden = (str(tmp_path / name) for name in ("theirs", "ours", "hidden"))
-    keygen("-q", "-t", "ed25519", "-N", "", "-C", "ana@host", "-f", theirs)
+    try:
+        keygen("-q", "-t", "ed25519", "-N", "", "-C", "ana@host", "-f", theirs)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"ssh-keygen does not run here: {error.stderr}")
     line = Path(f"{theirs}.pub").read_text()
     public = keys.load_signer(theirs).public
     assert keys.parse_public(line) == public

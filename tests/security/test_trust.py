@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,11 +63,18 @@ def computer() -> Iterator[Machine]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evil")
+    (folder / "evil.py").write_text(EVIL)
+    assert python(folder, "evil.py", "run").status == 0
+    return folder
+
+
 @pytest.fixture
-def evil(tmp_path: Path) -> Path:
+def evil(tmp_path: Path, recorded: Path) -> Path:
     """A project of one's own in which one value is a trap; `canary` appears where it springs."""
-    (tmp_path / "evil.py").write_text(EVIL)
-    assert python(tmp_path, "evil.py", "run").status == 0
+    shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
