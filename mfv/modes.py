@@ -70,7 +70,8 @@ class Modes(NamedTuple):
 
     def _settle(self, fd: int, found: os.stat_result, mode: int) -> None:
         if self.owner is not None and self.owner != (found.st_uid, found.st_gid):
-            os.fchown(fd, *self.owner)
+            with contextlib.suppress(OSError):  # a root of a container that is none outside
+                os.fchown(fd, *self.owner)
         elif stat.S_IMODE(found.st_mode) == mode:
             return
         os.fchmod(fd, mode)
