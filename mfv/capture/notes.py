@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import msgspec
 
+from mfv.modes import like
+
 T = TypeVar("T")
 
 _FOLDER = "surroundings"
@@ -33,15 +35,17 @@ def read_notes(cache: str | None, name: str, kind: type[T]) -> T | None:
 
 
 def write_notes(cache: str | None, name: str, value: object) -> None:
-    """Replaces the note `name` as a whole."""
+    """Replaces the note `name` as a whole; whoever may use the folder of `cache` may read it."""
     if cache is None:
         return
     folder = f"{cache}/{_FOLDER}"
     temporary = f"{folder}/{name}.{os.urandom(4).hex()}"
     try:
-        os.makedirs(folder, exist_ok=True)
+        modes = like(os.path.dirname(cache))
+        modes.make_folders(folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         with open(os.open(temporary, flags, 0o600), "wb") as file:
+            modes.settle(file.fileno(), os.fstat(file.fileno()))
             file.write(msgspec.msgpack.encode(value))
         os.replace(temporary, f"{folder}/{name}")
     except OSError:

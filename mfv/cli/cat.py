@@ -19,6 +19,9 @@ def command(
     load: Annotated[
         bool, option("--load", help="Unpickle the value and print it: runs the code it names.")
     ] = False,
+    trust: Annotated[
+        bool, option("--trust", help="Unpickle it also where the repository is not trusted.")
+    ] = False,
     raw: Annotated[bool, option("--raw", help="The stored frames, one after another.")] = False,
 ) -> int:
     """Write out an artifact or a file of the code.
@@ -26,6 +29,9 @@ def command(
     Numbers and text are printed, bytes (a picture, say) come out as they are. Any other value is
     a pickle: --load makes it again and prints it, --raw writes its frames without running
     anything.
+
+    Of a repository that is not yours, and that you do not trust (see `mfv trust`), --load makes
+    only values of harmless data.
 
     Examples: mfv cat 42/accuracy · mfv cat 42/figure > figure.png · mfv cat 42:train.py
     """
@@ -40,20 +46,28 @@ def command(
             f"{target!r} is no artifact", hint=f"`mfv show {target}` lists what there is"
         )
     with told_if_gone(found.run.state, found.artifact.name):
-        _cat(repo, found.artifact, target, load=load, raw=raw)
+        if load and not raw and found.artifact.serializer == PICKLE:
+            _load(repo, found.run, found.artifact, target, trust=trust)
+        else:
+            _cat(repo, found.artifact, target, raw=raw)
     return EXIT_OK
 
 
-def _cat(repo: Repository, artifact: Artifact, target: str, *, load: bool, raw: bool) -> None:
+def _load(repo: Repository, run: RunView, artifact: Artifact, target: str, *, trust: bool) -> None:
+    from mfv.repo.trust import load
+
+    manifest = run.manifest
+    origin = None if manifest is None else manifest.origin
+    value = load(repo, artifact, target, origin=origin, trust=trust or None, once="--trust")
+    _print(str(value))
+
+
+def _cat(repo: Repository, artifact: Artifact, target: str, *, raw: bool) -> None:
     if artifact.serializer == SCALAR:
         _print(str(artifact.value))
     elif raw or artifact.serializer != PICKLE:
         for frame in artifact.frames:
             _write_blob(repo, frame.id)
-    elif load:
-        from mfv.repo.artifacts import load as load_artifact
-
-        _print(str(load_artifact(repo.database, artifact)))
     else:
         raise UsageError(
             f"{target!r} is a pickle of {artifact.type}, and a pickle is a program",

@@ -18,9 +18,11 @@ from typing import NamedTuple
 from mfv.errors import CorruptError, MfvError, StorageError
 from mfv.ids import ID_BYTES
 from mfv.index.errors import DamagedLogError, UnusableError
+from mfv.modes import Modes
 from mfv.repo.archive import read_entry
 from mfv.repo.log import read_tip
 from mfv.repo.repository import Repository
+from mfv.repo.standing import refuse_writing
 from mfv.storage.local import storage_error
 
 _CURRENT = "current"
@@ -55,11 +57,14 @@ def opened(repository: Repository, kind: Kind) -> sqlite3.Connection | None:
     """
     if repository.folder is None:
         return None
+    may_write = repository.standing != "foreign"
     before = None
     while (path := current(repository.folder, kind.folder)) is not None and path != before:
         with contextlib.suppress(UnusableError, sqlite3.Error, OSError, DamagedLogError):
-            return _existing(repository, kind, path)
+            return _existing(repository, kind, path, may_write=may_write)
         before = path  # another process may have made a new one meanwhile
+    if not may_write:
+        return None
     with contextlib.suppress(sqlite3.Error, OSError, DamagedLogError):
         return _rebuild(repository, kind)
     return None
@@ -115,13 +120,15 @@ def _rebuild(repository: Repository, kind: Kind) -> sqlite3.Connection:
     Raises sqlite3.Error or OSError where that cannot be written, DamagedLogError.
     """
     assert repository.folder is not None
+    if repository.standing == "foreign":
+        raise refuse_writing(repository.folder)
     folder = os.path.join(repository.folder, kind.folder)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    repository.modes.make_folders(folder)
     before = current(repository.folder, kind.folder)
     made = os.path.join(folder, f"{os.urandom(6).hex()}.sqlite")
     try:
         _make(repository, kind, made)
-        _point(folder, made)
+        _point(folder, made, repository.modes)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(made)
@@ -131,7 +138,7 @@ def _rebuild(repository: Repository, kind: Kind) -> sqlite3.Connection:
 
 
 def _make(repository: Repository, kind: Kind, path: str) -> None:
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+    os.close(_create(path, repository.modes))
     connection = _connect(path)
     try:
         _fill_whole(connection, repository, kind)
@@ -152,10 +159,17 @@ def _fill_whole(connection: sqlite3.Connection, repository: Repository, kind: Ki
     connection.executescript(kind.indexes + "ANALYZE;")
 
 
-def _point(folder: str, path: str) -> None:
+def _create(path: str, modes: Modes) -> int:
+    """A new file; the journal that SQLite puts beside a database has the same mode as that."""
+    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    modes.settle(fd, os.fstat(fd))
+    return fd
+
+
+def _point(folder: str, path: str, modes: Modes) -> None:
     """Has `path` count from now on."""
     made = os.path.join(folder, f"{_CURRENT}-{os.urandom(6).hex()}")
-    with open(made, "x", encoding="ascii") as file:
+    with open(_create(made, modes), "w", encoding="ascii") as file:
         file.write(os.path.basename(path))
     _sync(made)
     os.replace(made, os.path.join(folder, _CURRENT))
@@ -186,8 +200,11 @@ def _clear(repository: str, kind: Kind, before: str | None) -> None:
                 os.unlink(path)
 
 
-def _existing(repository: Repository, kind: Kind, path: str) -> sqlite3.Connection:
-    writable = os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
+def _existing(
+    repository: Repository, kind: Kind, path: str, *, may_write: bool
+) -> sqlite3.Connection:
+    places = path, os.path.dirname(path)
+    writable = may_write and all(os.access(place, os.W_OK) for place in places)
     connection = _connect(path, read_only=not writable)
     try:
         _catch_up(connection, repository, kind, writable=writable)

@@ -20,8 +20,13 @@ from mfv.render.values import kind_text, scalar_text, value_text
 _BAR = 20  # columns of a line of time
 
 
-def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> str:
-    """A run: how it went, what it was given, what it made. `last`: the task that ended it."""
+def run_text(
+    run: ShownRun, last: Task | None, signed: str = "", *, width: int, paint: Paint
+) -> str:
+    """A run: how it went, what it was given, what it made.
+
+    `last`: the task that ended it. `signed`: by whom, in words.
+    """
     opening = run.opening
     when = f"{date(run.started)}, {age(time.time() - run.started / 1e6)}"
     facts = [
@@ -31,6 +36,7 @@ def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> s
         ("let go", ", ".join(escape(name) for name in run.state.dropped)),
         ("lost", _lost_text(run)),
         ("tags", " ".join(escape(tag) for tag in run.tags)),
+        ("signed", signed),
         ("by", escape(f"{opening.user}@{opening.host}")),
         ("command", escape(" ".join(opening.argv))),
         ("code", _code_text(run, opening)),

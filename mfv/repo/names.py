@@ -18,6 +18,7 @@ from mfv.repo.entries import (
     Repack,
     RestoreRuns,
     SealRun,
+    SignRun,
     SweepRuns,
     TagRuns,
     Tasks,
@@ -54,6 +55,7 @@ class State(msgspec.Struct):
                 for flow, number, tag in body.removed:
                     run = self._run(flow, number)
                     run.tags = [other for other in run.tags if other != tag]
+                    run.signatures = [one for one in run.signatures if one.tag != tag]
                 for flow, number, tag in body.added:
                     run = self._run(flow, number)
                     if tag not in run.tags:
@@ -74,6 +76,11 @@ class State(msgspec.Struct):
             case DropArtifacts():
                 run = self._run(body.flow, body.number)
                 run.dropped = sorted({*run.dropped, *body.names})
+            case SignRun():
+                run, new = self._run(body.flow, body.number), body.signature
+                # One of each key: who signs once more replaces what they signed before.
+                others = (o for o in run.signatures if (o.tag, o.key) != (new.tag, new.key))
+                run.signatures = [*others, new]
             case Condemn() | Repack():
                 self.condemned.update(body.condemned)
             case MarkDamage():

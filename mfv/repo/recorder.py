@@ -70,7 +70,7 @@ class RunRecorder:
             repository.backend.clear_abandoned()
             close_crashed(repository)
             lease = f"run{os.urandom(8).hex()}"
-            self._lease_fd = hold(repository.lease_path(lease))
+            self._lease_fd = hold(repository.lease_path(lease), repository.modes)
         self._lease = lease
         self.opening: Opening
         self.refs: dict[int, TaskRef] = {}  # by task id, newest attempt

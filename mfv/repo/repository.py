@@ -6,17 +6,20 @@ import contextlib
 import os
 from collections.abc import Iterable
 
-from mfv.errors import ConflictError, CorruptError, NotFoundError
+from mfv.errors import ConflictError, CorruptError, NotFoundError, StorageError
 from mfv.ids import EnvironmentId, OpeningId, PackId, RunId, TaskId, TreeId
 from mfv.manifest.encoding import decode
 from mfv.manifest.records import Environment, Opening, Run, Task, TaskRef, Tree
+from mfv.modes import PRIVATE, Modes
 from mfv.odb.database import Database
 from mfv.repo import config as configs
 from mfv.repo import format as formats
 from mfv.repo import trees
+from mfv.repo.access import modes_for, refusal
 from mfv.repo.entries import NoteRun, TagRuns
 from mfv.repo.log import Log
 from mfv.repo.names import OPEN, RunState, State
+from mfv.repo.standing import Standing, refuse_writing, standing_of
 from mfv.repo.tags import TAGS_PER_RUN, check_note, check_tag
 from mfv.storage.base import Backend
 from mfv.storage.local import TMP, LocalBackend, is_abandoned, is_folder
@@ -37,8 +40,12 @@ class Repository:
         self.folder = folder
         self.format = formats.read(backend)
         self.config = configs.read(backend)
-        if self.config.durability == "fast" and isinstance(backend, LocalBackend):
-            backend.durable = False
+        if isinstance(backend, LocalBackend):
+            backend.durable = self.config.durability != "fast"
+            backend.modes = modes_for(backend.root, shared=self.config.shared)
+        self.standing: Standing = standing_of(folder)
+        if folder is not None and self.standing == "foreign" and isinstance(backend, LocalBackend):
+            backend.refusal = refuse_writing(folder)
         self.log = Log(backend, writer)
         self.database = Database(backend, fast=self.config.compression == "fast")
 
@@ -48,17 +55,35 @@ class Repository:
         path = os.fspath(folder)
         if not is_folder(path):
             raise NotFoundError(f"there is no repository at {path}", hint="`mfv init` makes one")
-        return cls(LocalBackend(path), folder=path, writer=writer)
+        try:
+            return cls(LocalBackend(path), folder=path, writer=writer)
+        except StorageError:
+            if os.access(path, os.R_OK | os.X_OK):
+                raise
+            raise refusal(path) from None
 
     @classmethod
     def create(cls, folder: str | os.PathLike[str], *, writer: str = "") -> Repository:
         """Makes a local repository in `folder`, or opens the one that is there."""
         path = os.fspath(folder)
         backend = LocalBackend(path)
+        if os.path.isdir(path):
+            if not os.access(path, os.R_OK | os.X_OK):
+                raise refusal(path)
+            backend.modes = modes_for(path)
+            if is_made(path):
+                return cls.open(path, writer=writer)
+            if standing_of(path) == "foreign":
+                raise refuse_writing(path)
         if formats.create(backend):
             with contextlib.suppress(ConflictError):
                 backend.create(configs.KEY, [configs.DEFAULT])
         return cls.open(path, writer=writer)
+
+    @property
+    def modes(self) -> Modes:
+        """The modes of what is made in its folder."""
+        return self.backend.modes if isinstance(self.backend, LocalBackend) else PRIVATE
 
     @property
     def state(self) -> State:
@@ -175,6 +200,14 @@ def find(start: str | os.PathLike[str]) -> str | None:
         if above == place:
             return None
         place = above
+
+
+def is_made(folder: str | os.PathLike[str]) -> bool:
+    """Whether there is a repository in `folder`; StorageError where one may not look."""
+    path = os.fspath(folder)
+    if os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK):
+        raise refusal(path)
+    return os.path.lexists(os.path.join(path, formats.KEY))
 
 
 def _hint(pack: bytes | None) -> PackId | None:

@@ -182,8 +182,8 @@ class _Machine:
         elif name in _CONSTANTS:
             stack.append(_CONSTANTS[name])
         elif name in _BYTES:
-            data = argument.encode("latin-1") if isinstance(argument, str) else bytes(argument)
-            stack.append(Raw(data))
+            # A bytearray stays one: who makes values again of nodes can tell.
+            stack.append(Raw(argument.encode("latin-1") if isinstance(argument, str) else argument))
         elif name == "NEXT_BUFFER":
             buffer: Any = next(self._buffers)
             if not isinstance(buffer, Away):

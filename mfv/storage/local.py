@@ -14,7 +14,8 @@ import os
 import stat as stat_module
 from collections.abc import Iterable, Iterator
 
-from mfv.errors import ConflictError, NotFoundError, StorageError
+from mfv.errors import ConflictError, MfvError, NotFoundError, StorageError
+from mfv.modes import PRIVATE, Modes
 from mfv.storage.base import Buffer, Stat, check_key, check_prefix, is_key
 
 TMP = "tmp"
@@ -49,11 +50,13 @@ def hint_for(error: OSError) -> str | None:
 
 
 class LocalBackend:
-    """Keys as files below `root`, private to their owner (folders 0700, files 0600)."""
+    """Keys as files below `root`, private to their owner unless `modes` say otherwise."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = os.path.abspath(root)  # whoever uses it may go elsewhere
         self.durable = True  # False: nothing is synced; a power cut may cost what was written last
+        self.modes = PRIVATE
+        self.refusal: MfvError | None = None  # raised by whatever would write
         self._known_folders: set[str] = set()
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
@@ -83,7 +86,7 @@ class LocalBackend:
         # Renaming over a file frees its inode, and for half a minute ext4 passes over every freed
         # one whenever a file is made: a small file renamed over again and again cost each new
         # file of a repository 0.3 to 3 ms.
-        path = self._path(key)
+        path = self._path_to_write(key)
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
@@ -114,13 +117,16 @@ class LocalBackend:
         return repr(facts).encode()
 
     def append(self, key: str, data: bytes, *, largest: int) -> None:
-        path = self._path(key)
+        path = self._path_to_write(key)
         try:
             self._ensure_folder(os.path.dirname(path))
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
             fd = os.open(path, flags, 0o600)
             try:
-                if os.fstat(fd).st_size >= largest:
+                found = os.fstat(fd)
+                if found.st_size == 0:
+                    self.modes.settle(fd, found)
+                elif found.st_size >= largest:
                     os.ftruncate(fd, 0)
                 os.write(fd, data)
             finally:
@@ -147,7 +153,7 @@ class LocalBackend:
         return iter(sorted(filter(is_key, self._walk(os.path.join(self.root, key), key))))
 
     def delete(self, key: str) -> None:
-        path = self._path(key)
+        path = self._path_to_write(key)
         try:
             os.unlink(path)
         except FileNotFoundError:
@@ -193,6 +199,8 @@ class LocalBackend:
 
         What cannot be told or removed stays: it costs room, and the next one tries again.
         """
+        if self.refusal is not None:
+            raise self.refusal
         removed = []
         folder = os.path.join(self.root, TMP)
         with contextlib.suppress(OSError):
@@ -214,22 +222,28 @@ class LocalBackend:
     def _path(self, key: str) -> str:
         return os.path.join(self.root, check_key(key))
 
+    def _path_to_write(self, key: str) -> str:
+        if self.refusal is not None:
+            raise self.refusal
+        return self._path(key)
+
     @contextlib.contextmanager
     def _staged(self, key: str, parts: Iterable[Buffer], *, sync: bool) -> Iterator[str]:
         """A complete file under `tmp/` with the joined `parts`, removed again on leaving."""
         folder = os.path.join(self.root, TMP)
         path = os.path.join(folder, os.urandom(12).hex())
         fd = -1
+        target = self._path_to_write(key)
         try:
             self._ensure_folder(folder)
-            self._ensure_folder(os.path.dirname(self._path(key)))
-            fd = _create_locked(path)
+            self._ensure_folder(os.path.dirname(target))
+            fd = _create_locked(path, self.modes)
             _write_all(fd, parts)
             if sync and self.durable:
                 os.fsync(fd)
             yield path
         except OSError as error:
-            raise storage_error(error, "write", self._path(key)) from error
+            raise storage_error(error, "write", target) from error
         finally:
             if fd >= 0:
                 with contextlib.suppress(OSError):
@@ -249,16 +263,8 @@ class LocalBackend:
                         hint="set MFV_DIR to the folder that it points to, if you trust it",
                     )
             part = os.path.dirname(part)
-        if not os.path.isdir(folder):
-            missing = []
-            place = folder
-            while not os.path.isdir(place):
-                missing.append(place)
-                place = os.path.dirname(place)
-            for place in reversed(missing):
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(place, 0o700)
-                self._sync_folder(os.path.dirname(place))
+        for place in self.modes.make_folders(folder):
+            self._sync_folder(os.path.dirname(place))
         self._known_folders.add(folder)
 
     def _sync_folder(self, folder: str, *, sync: bool = True) -> None:
@@ -287,25 +293,26 @@ class LocalBackend:
                 yield name
 
 
-def hold(path: str) -> int:
+def hold(path: str, modes: Modes = PRIVATE) -> int:
     """Creates and locks the file `path`; the lock lasts until the returned fd is closed.
 
     Kept by a living process for as long as it works on something; see `is_abandoned`.
     """
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        return _create_locked(path)
+        modes.make_folders(os.path.dirname(path))
+        return _create_locked(path, modes)
     except OSError as error:
         raise storage_error(error, "write", path) from error
 
 
-def make_held_folder(parent: str, prefix: str) -> tuple[str, int]:
+def make_held_folder(parent: str, prefix: str, modes: Modes = PRIVATE) -> tuple[str, int]:
     """A new folder below `parent`, and an fd that holds its lock until every copy is closed.
 
+    It is private to this user; `modes` are for the folders above it that are missing.
     Once nobody holds it, `clear_held_folders` removes it with all that is in it.
     """
     try:
-        os.makedirs(parent, mode=0o700, exist_ok=True)
+        modes.make_folders(parent)
         while True:
             path = os.path.join(parent, prefix + os.urandom(6).hex())
             os.mkdir(path, 0o700)
@@ -361,14 +368,16 @@ def is_abandoned(path: str) -> bool:
     return True
 
 
-def _create_locked(path: str) -> int:
+def _create_locked(path: str, modes: Modes) -> int:
     """A new file at `path`, locked; made again where a cleaner got between making and locking."""
     while True:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(path, flags, 0o600)
         # Waits: only a reader that asks `is_abandoned` can hold it, and only for a moment.
         fcntl.flock(fd, fcntl.LOCK_EX)
-        if os.fstat(fd).st_nlink:
+        found = os.fstat(fd)
+        if found.st_nlink:
+            modes.settle(fd, found)
             return fd
         os.close(fd)
 

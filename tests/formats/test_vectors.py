@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 import pytest
 from blake3 import blake3
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from mfv import keys
 from mfv.ids import RECORD_TYPES as RECORD_IDS
 from mfv.ids import ArtifactId, BlobId, ChunkId, EntryId, ObjectId, PackId, Seal, TaskId, TreeId
 from mfv.manifest import artifact, records
@@ -57,7 +59,7 @@ def test_the_page_has_every_vector_that_is_checked_here() -> None:
         *("empty-blob", "blob", "format", "pack of one object", "scalar artifact"),
         *("pack with a list of chunks and a zstd frame", "artifact with a frame", "tree", "task"),
         *("entry 1", "entry 2", "entry 3", "tip", "checkpoint 2", "planes", "numbers", "group"),
-        "archive",
+        *("archive", "signature"),
     }
 
 
@@ -256,6 +258,19 @@ def test_an_archive_can_be_read_by_the_page_alone() -> None:
         assert (entry["number"], entry["previous"]) == (number, previous)
         at, previous = at + length, seal
     assert at == len(data)
+
+
+def test_a_signature_can_be_made_and_checked_by_the_page_alone() -> None:
+    vector = {name: bytes.fromhex(text) for name, text in VECTORS["signature"].items()}
+    private = ed25519.Ed25519PrivateKey.from_private_bytes(vector["secret"])
+    assert private.public_key().public_bytes_raw() == vector["key"]
+    signed = b"mfv v1 signature\n" + vector["statement"]
+    assert private.sign(signed) == vector["signature"]
+    assert keys.is_signed(vector["key"], signed, vector["signature"])
+    said = decode(entries.Statement, vector["statement"])
+    assert (said.flow, said.number, said.tag) == ("TrainFlow", 7, "prod")
+    assert (said.repository, said.manifest) == (bytes(range(16)), bytes(range(32, 64)))
+    assert encode(said) == vector["statement"]
 
 
 def test_the_sizes_of_archives_are_those_of_the_page() -> None:
