@@ -27,7 +27,10 @@ HEADER = struct.Struct("<7sB16s40x")
 RECORD = struct.Struct("<32sBBBxIQQQ")
 TRAILER = struct.Struct("<QQ16x32s")
 
-MAX_OBJECT = 1 << 32  # bytes raw; a larger claim is refused before anything is allocated
+MAX_OBJECT = 1 << 26  # bytes raw; a larger claim is refused before anything is allocated
+
+# A writer begins a new pack behind so many objects, so that an index is read as a whole.
+PACK_OBJECTS = 1 << 20
 
 
 class Record(NamedTuple):
