@@ -9,6 +9,7 @@ from mfv.errors import MfvError, NotFoundError, near
 from mfv.storage.base import Backend
 
 KEY = "config.toml"
+_LARGEST = 256 << 10  # bytes
 
 Durability = Literal["full", "fast"]
 Compression = Literal["dense", "fast"]
@@ -96,9 +97,13 @@ _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 365 * 8640
 def read(backend: Backend) -> Config:
     """The settings of the repository in `backend`; ConfigError names what is wrong with them."""
     try:
-        data = backend.get(KEY)
+        data = backend.get(KEY, 0, _LARGEST + 1)
     except NotFoundError:
         return Config()
+    if len(data) > _LARGEST:
+        raise ConfigError(
+            f"{KEY} of the repository has more than {_LARGEST} bytes", hint="settings take few"
+        )
     if _is_comment(data):
         return Config()  # as nearly always, and then the parser is not imported
     return parse(data)

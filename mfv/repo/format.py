@@ -14,6 +14,7 @@ VERSION = 1
 _TITLE = "mfv repository"
 _HASH = "blake3-256"
 _CHUNKS = "fastcdc-2020 65536"
+_LARGEST = 64 << 10  # bytes that are read of it
 
 
 class Format(NamedTuple):
@@ -42,7 +43,7 @@ def read(backend: Backend) -> Format:
     where the file is damaged.
     """
     try:
-        text = backend.get(KEY)
+        text = backend.get(KEY, 0, _LARGEST)
     except NotFoundError:
         raise NotFoundError(
             "this folder holds no mfv repository", hint="`mfv init` makes one"
