@@ -15,7 +15,7 @@ from mfv.repo.archive import list_archives, open_archive, read_log
 from mfv.repo.entries import Condemn, Entry
 from mfv.repo.log import Tip, decode_entry, read_checkpoint, read_tip
 from mfv.repo.names import OPEN, RunState, State
-from mfv.repo.reachable import blobs_of, records_of
+from mfv.repo.reachable import blobs_of, records_of, sizes_of
 from mfv.repo.repository import CRASHED, Repository
 from mfv.repo.view import RunView
 
@@ -178,6 +178,7 @@ class _Check:
             return
         for object_id in needed:
             self._check_object(run, object_id)
+        self._check_sizes(run)
         if state.status == OPEN and run.status == CRASHED:
             message = f"{run.name} was left open by a process that is gone; the next run closes it"
             self._find("note", "crashed", message, run.name)
@@ -197,6 +198,17 @@ class _Check:
                 self._find("error", "object", f"{run.name}: {self._damaged[part]}", run.name)
             elif not database.index.find(part):
                 self._find("error", "object", f"{run.name}: {part.hex()[:12]} is missing", run.name)
+
+    def _check_sizes(self, run: RunView) -> None:
+        """What the records say of sizes against what the blobs have."""
+        sizes: dict[BlobId, int] = {}
+        for name, blob, said in sizes_of(run):
+            if blob not in sizes:
+                with contextlib.suppress(CorruptError, StorageError):  # told of already
+                    sizes[blob] = self._repository.database.blob_size(blob)
+            if sizes.get(blob, said) != said:
+                message = f"{run.name}: {name} is said to have {said} bytes, and has {sizes[blob]}"
+                self._find("error", "size", message, run.name)
 
     def _check_packs(self, state: State) -> None:
         """Packs that the log names against those that are there, and what nothing leads to."""

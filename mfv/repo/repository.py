@@ -104,8 +104,12 @@ class Repository:
         return tuple(run.tasks) if manifest is None else manifest.tasks
 
     def task(self, ref: TaskRef) -> Task:
-        """The record of one finished attempt."""
-        return decode(Task, self.database.read_record(TaskId(ref.manifest), PackId(ref.pack)))
+        """The record of one finished attempt; CorruptError where it is of another."""
+        record = self.database.read_record(TaskId(ref.manifest), PackId(ref.pack))
+        task = decode(Task, record)
+        if (task.step, task.id, task.attempt) != (ref.step, ref.id, ref.attempt):
+            raise CorruptError(f"the record of task {ref.step}/{ref.id} is of {task.pathspec}")
+        return task
 
     def tree(self, opening: Opening) -> Tree:
         """The code snapshot of a run, whole, however it is stored."""
