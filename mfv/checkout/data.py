@@ -129,7 +129,7 @@ def _file(database: Database, artifact: Artifact, trusted: bool) -> _File:
         table = _table(database, artifact)
         if table is not None:
             return table
-    frames = [database.read_blob(frame.id) for frame in artifact.frames]
+    frames = [database.read_blob(frame.id, largest=frame.size) for frame in artifact.frames]
     try:
         node = inert.read(frames)
         array = array_of(node)

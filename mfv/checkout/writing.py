@@ -26,6 +26,7 @@ from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
 
 _LINK = 0o120000
+_LONGEST_TARGET = 4096  # bytes of what a link points to
 
 
 class Clone(NamedTuple):
@@ -98,30 +99,31 @@ def _write_files(
     """Writes regular files first and links last, so that nothing is written through a link."""
     left_out = []
     links = []
+    database = repository.database
     for file, path in zip(tree.files, paths, strict=True):
-        data = repository.database.read_blob(BlobId(file.blob))
         if file.mode == _LINK:
-            links.append((path, bytes(data)))
+            target = database.read_blob(BlobId(file.blob), largest=_LONGEST_TARGET)
+            links.append((path, bytes(target)))
             continue
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         try:
-            fd = os.open(target, flags, 0o777 if file.mode & 0o100 else 0o666)
+            fd = os.open(place, flags, 0o777 if file.mode & 0o100 else 0o666)
         except FileExistsError:
             raise ConflictError(
                 f"{path} and another file of the snapshot have one name on this file system",
                 hint="clone to a file system that tells upper and lower case apart",
             ) from None
         with open(fd, "wb") as out:
-            out.write(data)
+            out.writelines(database.stream_blob(BlobId(file.blob), largest=file.size))
     for path, points_to in links:
         if _escapes(path, points_to):
             left_out.append(path)
             continue
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.symlink(points_to, os.fsencode(target))
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.symlink(points_to, os.fsencode(place))
     return tuple(left_out)
 
 
@@ -161,9 +163,9 @@ def _write_inputs(run: RunView, result: Clone, inputs: Sequence[str], folder: Pa
     if inputs:
         (folder / INPUTS).mkdir()
     for file, name in zip(run.opening.given, inputs, strict=True):
-        data = run.repository.database.read_blob(BlobId(file.blob))
+        pieces = run.repository.database.stream_blob(BlobId(file.blob), largest=file.size)
         with open(folder / INPUTS / name, "xb") as out:
-            out.write(data)
+            out.writelines(pieces)
     origin = run.repository.format.repository.hex()
     marker = {"run": run.name, "id": run.run_id, "origin": origin, "script": run.opening.script}
     parameters = dict(run.opening.options)

@@ -116,7 +116,7 @@ class _Search:
     def _blob(self, run: RunView, blob: bytes) -> tuple[Match, ...]:
         if blob not in self._texts:
             try:
-                data = bytes(run.repository.database.read_blob(BlobId(blob)))
+                data = bytes(run.repository.database.read_blob(BlobId(blob), largest=_LONGEST))
             except CorruptError:
                 data = b""
             text = "" if b"\0" in data[:8192] else data.decode("utf-8", "replace")

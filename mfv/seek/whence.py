@@ -115,7 +115,7 @@ def _places(repository: Repository, wanted: Iterable[_Wanted]) -> list[Place]:
 
 
 def _artifacts(repository: Repository, holders: Holders, wanted: _Wanted) -> Iterator[Place]:
-    for holder in holders.artifacts(wanted.blob):
+    for holder in dict.fromkeys(holders.artifacts(wanted.blob)):  # once, however often it holds it
         artifact = _artifact(repository, holder)
         if artifact is None:
             continue
