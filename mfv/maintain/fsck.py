@@ -13,7 +13,7 @@ from mfv.odb.numbers import MissingCodecError
 from mfv.odb.packindex import key_of, list_packs, read_index
 from mfv.repo.archive import list_archives, open_archive, read_log
 from mfv.repo.entries import Condemn, Entry
-from mfv.repo.log import Tip, decode_entry, read_checkpoint, read_tip
+from mfv.repo.log import decode_entry, read_checkpoint, read_tip
 from mfv.repo.names import OPEN, RunState, State
 from mfv.repo.reachable import blobs_of, records_of, sizes_of
 from mfv.repo.repository import CRASHED, Repository
@@ -111,24 +111,25 @@ class _Check:
             chained = True
             state.apply(entry, seal)
             self._entries.append(entry)
+            if tip is not None and number == tip.checkpoint:
+                self._check_checkpoint(number, state)
         if tip is not None and tip.number >= expected:
             lost = f"the log ends at entry {expected - 1}, but {tip.number} was seen before"
             self._find("error", "log", lost)
-        self._check_checkpoint(tip, state)
+        if tip is not None and tip.checkpoint >= expected:
+            self._find("error", "checkpoint", f"checkpoint {tip.checkpoint} is of no entry here")
         return state
 
-    def _check_checkpoint(self, tip: Tip | None, state: State) -> None:
-        if tip is None or not tip.checkpoint:
-            return
+    def _check_checkpoint(self, number: int, state: State) -> None:
+        """Holds the checkpoint at an entry against what the log adds up to there."""
         try:
-            fold = read_checkpoint(self._repository.backend, tip.checkpoint)
+            fold = read_checkpoint(self._repository.backend, number)
         except MfvError as error:
             self._find("warning", "checkpoint", f"{error.message}; the log itself is read instead")
             return
-        known = {entry.number: entry for entry in self._entries}
-        after = known.get(tip.checkpoint + 1)
-        if after is not None and after.previous != fold.head:
-            self._find("error", "checkpoint", f"checkpoint {tip.checkpoint} is not of this log")
+        # Of a log that is damaged it may know more than is left.
+        if fold.head != state.head or (fold != state and not self._findings):
+            self._find("error", "checkpoint", f"checkpoint {number} is not of this log")
 
     def _read_indexes(self) -> None:
         backend, index = self._repository.backend, self._repository.database.index

@@ -35,7 +35,7 @@ VERSION = 1
 _HEAD = struct.Struct("<7sBQQ")
 _PREFIX = "archive-"
 STRETCH = 256  # files read before it is asked whether they count
-_LARGEST = (64 << 20) + ID_BYTES  # bytes of an entry; of a longer file no more is read
+LARGEST = 16 << 20  # bytes of an entry without its seal; of a longer file no more is read
 _READ = 4 << 20  # bytes of an archive read at a time
 
 
@@ -170,7 +170,7 @@ def read_entry(backend: Backend, number: int) -> bytes:
     while True:
         alone = None
         with contextlib.suppress(NotFoundError):
-            alone = backend.get(key_of(number), 0, _LARGEST + 1)
+            alone = backend.get(key_of(number), 0, LARGEST + ID_BYTES + 1)
         archive = find_archive(backend, number)
         try:
             if archive is not None:
@@ -191,7 +191,7 @@ def read_stretch(backend: Backend, number: int) -> list[bytes] | Archive:
     size = 0
     with contextlib.suppress(NotFoundError):
         while len(alone) < STRETCH and size < _READ:
-            alone.append(backend.get(key_of(number + len(alone)), 0, _LARGEST + 1))
+            alone.append(backend.get(key_of(number + len(alone)), 0, LARGEST + ID_BYTES + 1))
             size += len(alone[-1])
     # Asked for last. Entries are archived in order: while this one is not, none behind it was
     # ever deleted, so all that was read is what was written first, and the end is the end.
@@ -236,6 +236,6 @@ def open_archive(backend: Backend, first: int, last: int) -> Archive:
     if not right or Seal.of(head) != seal:
         return damaged
     lengths = struct.unpack_from(f"<{count}I", head, _HEAD.size)
-    if max(lengths) > _LARGEST:
+    if max(lengths) > LARGEST + ID_BYTES:
         return damaged
     return Archive(backend, first, last, list(accumulate(lengths, initial=length + ID_BYTES)))

@@ -49,7 +49,8 @@ def read(backend: Backend) -> Format:
             "this folder holds no mfv repository", hint="`mfv init` makes one"
         ) from None
     body, mark, seal = text.rpartition(b"seal ")
-    fields = dict(line.partition(" ")[::2] for line in body.decode("ascii", "replace").splitlines())
+    lines = text.decode("ascii", "replace").splitlines()
+    fields = dict(line.partition(" ")[::2] for line in lines)
     number = fields.get("version", "")
     newer = number.isdecimal() and len(number) < 9 and int(number) > VERSION
     if newer and text.startswith(_TITLE.encode()):

@@ -17,10 +17,11 @@ import msgspec
 
 from mfv.errors import ConflictError, CorruptError, MfvError, NotFoundError
 from mfv.ids import ID_BYTES, EntryId, PackId, Seal
-from mfv.manifest.encoding import decode, encode
+from mfv.manifest.encoding import TooLargeError, decode, encode
 from mfv.odb.pack import Receipt
 from mfv.repo.archive import (
     FOLDER,
+    LARGEST,
     Archive,
     find_archive,
     goes_on,
@@ -69,8 +70,12 @@ def checkpoint_key(number: int) -> str:
 
 
 def encode_entry(entry: Entry) -> tuple[bytes, EntryId]:
-    """The bytes of an entry as written, and its seal, with which they end."""
+    """The bytes of an entry as written, and its seal, with which they end; TooLargeError."""
     body = encode(entry)
+    if len(body) > LARGEST:
+        raise TooLargeError(
+            f"a log entry of {len(body)} bytes is larger than any may be", hint="do it in parts"
+        )
     seal = EntryId.of(body)
     return body + seal, seal
 

@@ -1,5 +1,7 @@
 """Packs whose seals are right, and whose indexes, frames, groups and lists of chunks lie."""
 
+# ruff: noqa: E501 -- a row a line
+
 from __future__ import annotations
 
 import os
