@@ -21,8 +21,10 @@ from mfv.index.errors import DamagedLogError, UnusableError
 from mfv.repo.archive import read_entry
 from mfv.repo.log import read_tip
 from mfv.repo.repository import Repository
+from mfv.storage.local import leads_away
 
 _CURRENT = "current"
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe is not waited for
 _NAME = re.compile(r"[0-9a-f]{12}\.sqlite")
 
 _LONG_AGO = 3600.0  # seconds: none takes so long to be made
@@ -52,7 +54,7 @@ def opened(repository: Repository, kind: Kind) -> sqlite3.Connection | None:
     None where there cannot be one: the repository is no folder, or cannot be written and has
     none that is up to date, or its log is damaged.
     """
-    if repository.folder is None:
+    if repository.folder is None or leads_away(repository.folder, kind.folder):
         return None
     before = None
     while (path := current(repository.folder, kind.folder)) is not None and path != before:
@@ -79,8 +81,11 @@ def renewed(repository: Repository, kind: Kind) -> sqlite3.Connection:
 def current(folder: str, kind: str) -> str | None:
     """The path of the one that counts, in a repository's folder; None without one."""
     try:
-        with open(os.path.join(folder, kind, _CURRENT), encoding="ascii") as file:
-            name = file.read(100)
+        descriptor = os.open(os.path.join(folder, kind, _CURRENT), _READ)
+        try:
+            name = os.read(descriptor, 100).decode("ascii")
+        finally:
+            os.close(descriptor)
     except (OSError, UnicodeError):
         return None
     path = os.path.join(folder, kind, name)
@@ -94,6 +99,8 @@ def _rebuild(repository: Repository, kind: Kind) -> sqlite3.Connection:
     """
     assert repository.folder is not None
     folder = os.path.join(repository.folder, kind.folder)
+    if leads_away(repository.folder, kind.folder):
+        raise OSError(f"{folder} leads through a symbolic link")
     os.makedirs(folder, mode=0o700, exist_ok=True)
     before = current(repository.folder, kind.folder)
     made = os.path.join(folder, f"{os.urandom(6).hex()}.sqlite")

@@ -44,7 +44,7 @@ def encode(record: msgspec.Struct) -> bytes:
         kind = type(record).__name__
         raise TooLargeError(
             f"a {kind} record of {len(data)} bytes holds more than one may hold",
-            hint="a run has at most 150,000 tasks or so, a task 50,000 artifacts; or do it in parts",
+            hint="a run has at most 150,000 tasks, a task 50,000 artifacts; or do it in parts",
         )
     return data
 

@@ -31,6 +31,9 @@ _MAGIC = b"MFVSEEK"
 _ORDER = 0x01020304
 _START = _HEADER.size + 2 * ID_BYTES  # bytes
 _NUMBER = 4  # bytes
+# More places of one object than these are not told: writers make one or two, and who made
+# thousands wants them all to be looked at, again and again.
+_COPIES = 32
 
 KEY_BYTES = 5  # of an id, known to a layer: of ten million ids one in 100,000 is mistaken
 LEAST_BITS = 8  # so that the first byte of an id is always told by its bucket
@@ -92,7 +95,7 @@ class Layer:
         if at < 0:
             return ()
         found = []
-        while at >= 0:
+        while at >= 0 and len(found) < _COPIES:
             if not at % _NUMBER:  # else it is the end of one and the beginning of the next
                 number = self.numbers[low + at // _NUMBER]
                 pack = bisect_right(self.starts, number) - 1

@@ -23,6 +23,7 @@ SUFFIX = ".pack"
 _ONE_READ = 16 << 10  # bytes
 # What a reader believes of an index: a pack of a gigabyte has a tenth of that.
 _LARGEST_INDEX = 128 << 20  # bytes
+_COPIES = 16  # of one object in one pack; no writer makes more than two
 # Kept of the indexes that were read last: some hundred small packs, or a few of the largest.
 _KEPT = 16 << 20  # bytes
 
@@ -133,7 +134,7 @@ class SealedIndexes:
         place = bisect_left(positions, object_id, key=lambda at: raw[at : at + ID_BYTES])
         found = []
         for at in positions[place:]:
-            if raw[at : at + ID_BYTES] != object_id:
+            if raw[at : at + ID_BYTES] != object_id or len(found) == _COPIES:
                 break
             found.append(_parsed(pack, sealed, at))
         return found

@@ -17,7 +17,7 @@ from mfv.odb.source import hash_all
 from mfv.odb.writer import Writer
 from mfv.repo.paths import check_path
 from mfv.serde.openfile import PATH, OpenFile, open_file, revive
-from mfv.storage.local import LocalBackend, storage_error
+from mfv.storage.local import LocalBackend, leads_away, storage_error
 
 FOLDER = "cache/files"
 _READ_ONLY = 0o400
@@ -121,6 +121,8 @@ def _cached(database: Database, blob: BlobId, size: int, recorded: str) -> str:
         if _holds(path, blob, size):
             return path
         try:
+            if leads_away(backend.root, f"{FOLDER}/{blob}"):
+                raise OSError("a symbolic link is in the way")
             os.makedirs(folder, mode=0o700, exist_ok=True)
             write_blob(database, blob, path)
             os.chmod(path, _READ_ONLY)

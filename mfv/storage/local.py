@@ -11,7 +11,6 @@ import errno
 import fcntl
 import mmap
 import os
-import stat as stat_module
 from collections.abc import Iterable, Iterator
 
 from mfv.errors import ConflictError, NotFoundError, StorageError
@@ -172,8 +171,10 @@ class LocalBackend:
 
     def clear_abandoned(self) -> tuple[str, ...]:
         """Removes the files in `tmp/` that no living writer holds; returns their names."""
-        removed = []
+        removed: list[str] = []
         folder = os.path.join(self.root, TMP)
+        if os.path.islink(folder):  # what lies where that leads is none of ours
+            return ()
         with contextlib.suppress(FileNotFoundError):
             for name in sorted(os.listdir(folder)):
                 path = os.path.join(folder, name)
@@ -221,12 +222,7 @@ class LocalBackend:
         # A link planted inside a repository would lead writes out of it.
         part = folder
         while len(part) >= len(self.root):
-            with contextlib.suppress(FileNotFoundError):
-                if stat_module.S_ISLNK(os.lstat(part).st_mode):
-                    raise StorageError(
-                        f"{part} is a symbolic link, and mfv writes through none",
-                        hint="set MFV_DIR to the folder that it points to, if you trust it",
-                    )
+            refuse_link(part)
             part = os.path.dirname(part)
         if not os.path.isdir(folder):
             missing = []
@@ -266,11 +262,31 @@ class LocalBackend:
                 yield name
 
 
+def refuse_link(path: str) -> None:
+    """StorageError where `path` is a symbolic link: it would lead what is written elsewhere."""
+    if os.path.islink(path):
+        raise StorageError(
+            f"{path} is a symbolic link, and mfv writes through none",
+            hint="set MFV_DIR to the folder that it points to, if you trust it",
+        )
+
+
+def leads_away(root: str, folder: str) -> bool:
+    """Whether there is a symbolic link on the way from `root` to `folder` below it."""
+    place = root
+    for part in folder.split("/"):
+        place = os.path.join(place, part)
+        if os.path.islink(place):
+            return True
+    return False
+
+
 def hold(path: str) -> int:
     """Creates and locks the file `path`; the lock lasts until the returned fd is closed.
 
     Kept by a living process for as long as it works on something; see `is_abandoned`.
     """
+    refuse_link(os.path.dirname(path))
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         return _create_locked(path)
@@ -283,6 +299,7 @@ def make_held_folder(parent: str, prefix: str) -> tuple[str, int]:
 
     Once nobody holds it, `clear_held_folders` removes it with all that is in it.
     """
+    refuse_link(parent)
     try:
         os.makedirs(parent, mode=0o700, exist_ok=True)
         while True:
@@ -299,7 +316,9 @@ def make_held_folder(parent: str, prefix: str) -> tuple[str, int]:
 
 def clear_held_folders(parent: str, prefix: str) -> tuple[str, ...]:
     """Removes the folders of `make_held_folder` that nobody holds any more; their names."""
-    removed = []
+    removed: list[str] = []
+    if os.path.islink(parent):
+        return ()
     with contextlib.suppress(OSError):
         for name in sorted(os.listdir(parent)):
             if name.startswith(prefix) and _remove_if_abandoned(os.path.join(parent, name)):
