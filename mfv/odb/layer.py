@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mfv.errors import CorruptError, FormatTooNewError
@@ -31,9 +31,6 @@ _MAGIC = b"MFVSEEK"
 _ORDER = 0x01020304
 _START = _HEADER.size + 2 * ID_BYTES  # bytes
 _NUMBER = 4  # bytes
-# More places of one object than these are not told: writers make one or two, and who made
-# thousands wants them all to be looked at, again and again.
-_COPIES = 32
 
 KEY_BYTES = 5  # of an id, known to a layer: of ten million ids one in 100,000 is mistaken
 LEAST_BITS = 8  # so that the first byte of an id is always told by its bucket
@@ -86,23 +83,19 @@ class Layer:
         self._body = data[head:]
         self._body_seal = seals[ID_BYTES:]
 
-    def find(self, head: int, tail: bytes) -> Sequence[Place]:
+    def find(self, head: int, tail: bytes) -> Iterator[Place]:
         """Where an id may lie, of which `head` is the first four bytes and `tail` bytes 1 to 4."""
         bucket = head >> self._shift
         low = self.fan[bucket]
         tails = self.tails[low : self.fan[bucket + 1]].tobytes()
         at = tails.find(tail)
-        if at < 0:
-            return ()
-        found = []
-        while at >= 0 and len(found) < _COPIES:
+        while at >= 0:
             if not at % _NUMBER:  # else it is the end of one and the beginning of the next
                 number = self.numbers[low + at // _NUMBER]
                 pack = bisect_right(self.starts, number) - 1
                 if pack < self._count:
-                    found.append(Place(self.pack(pack), number - self.starts[pack]))
+                    yield Place(self.pack(pack), number - self.starts[pack])
             at = tails.find(tail, at + 1)
-        return found
 
     def pack(self, place: int) -> PackId:
         """The pack that stands at `place`."""

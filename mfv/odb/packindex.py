@@ -132,7 +132,7 @@ class SealedIndexes:
         raw, size = sealed.raw, RECORD.size
         positions = range(0, len(raw), size)
         place = bisect_left(positions, object_id, key=lambda at: raw[at : at + ID_BYTES])
-        found = []
+        found: list[Record] = []
         for at in positions[place:]:
             if raw[at : at + ID_BYTES] != object_id or len(found) == _COPIES:
                 break
