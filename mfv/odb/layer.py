@@ -56,9 +56,11 @@ class Layer:
             raise CorruptError("no layer")
         if version != VERSION or order != _ORDER:
             raise FormatTooNewError("a layer of another version or machine")
+        if not LEAST_BITS <= bits <= MOST_BITS:  # before it is the exponent of anything
+            raise CorruptError(f"a layer over {bits} bits of an id")
         sizes = (PACK_ID_BYTES * count, _NUMBER * (count + 1), _NUMBER * ((1 << bits) + 1))
         columns = (*sizes, _NUMBER * self.objects, _NUMBER * self.objects)
-        if not LEAST_BITS <= bits <= MOST_BITS or _START + sum(columns) != len(data):
+        if _START + sum(columns) != len(data):
             raise CorruptError("a layer of another size than it says")
         head = _START + sum(sizes[:2])
         seals = bytes(data[_HEADER.size : _START])
