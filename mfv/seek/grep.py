@@ -18,7 +18,7 @@ from mfv.repo.view import RunView
 SECTIONS = ("code", "params", "logs", "artifacts")
 _LONGEST = 16 << 20  # bytes of one thing that is searched
 _LINES = 10_000  # that are told of one thing
-_SECONDS = 5.0  # of computing that one thing may take
+_SECONDS = 3.0  # of computing that one thing may take
 
 Lines = Sequence[str]
 

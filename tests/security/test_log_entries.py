@@ -302,7 +302,7 @@ ROWS = [
     Row("entry-far-away", far_away, {"log": CORRUPT}),
     Row("entries-missing", gap, TAIL),
     Row("entry-of-1-TiB", entry_of(1 << 40), TAIL),
-    Row("60-entries-of-60-MiB", many_entries_of(60 << 20, 60), {"fsck": CORRUPT}, commands=("log -n 1", "fsck")),
+    Row("60-entries-of-60-MiB", many_entries_of(60 << 20, 60), {"fsck": CORRUPT}, commands=("log -n 1", "fsck"), heavy=True),
     # Files that are far too large.
     Row("format-of-1-TiB", file_of("format", 1 << 40), {"log": CORRUPT, "fsck": CORRUPT}),
     Row("format-version-999", file_of("format", 27, b"mfv repository\nversion 999\n"), {"log": CORRUPT}, "newer"),

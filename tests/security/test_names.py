@@ -45,7 +45,7 @@ TEXTS = {
     "shell": "$(touch canary)`touch canary`; touch canary",
     "percent": "%s%n%d{}{0}{x.__class__}",
     "json": '"}],"x":[{"\\u0000',
-    "long": "x" * 1_000_000,
+    "long": "x" * 300_000,
     "nul": "a\0b",
     "empty": "",
     "spaces": "   ",

@@ -270,11 +270,11 @@ def large_chunks(made: Forge) -> None:
     zeros = bytes(MAX_CHUNK)
     chunk = made.blob(zeros, codec=Codec.ZSTD, stored=frame(zeros))
     hasher = __import__("blake3").blake3()
-    for _ in range(16):
+    for _ in range(10):
         hasher.update(zeros)
     blob = hasher.digest()
-    made.chunks(blob, [chunk] * 16)
-    made.run(values=[Artifact(NAME, "bytes", BYTES, None, (Frame(blob, 16 * MAX_CHUNK),))])
+    made.chunks(blob, [chunk] * 10)
+    made.run(values=[Artifact(NAME, "bytes", BYTES, None, (Frame(blob, 10 * MAX_CHUNK),))])
 
 
 def stream_of_zeros(made: Forge) -> None:
@@ -366,7 +366,7 @@ ROWS = [
     Row("chunks-not-there", chunks_that_are(bytes(64)), BAD),
     Row("chunks-in-another-order", chunks_in_another_order, {"fsck --data": CORRUPT}),
     Row("stream-of-a-pickle-of-512-MiB", stream_of_zeros, {"fsck": CORRUPT}, commands=(*FEW, "diff @{-1} @")),
-    Row("value-of-512-MiB-of-zeros", large_chunks, {"cat @/start/1/x": 0, "fsck --data": 0}, commands=FEW),
+    Row("value-of-320-MiB-of-zeros", large_chunks, {"cat @/start/1/x": 0, "fsck --data": 0}, commands=FEW),
     # Groups.
     Row("group-on-itself", group_on_itself(1), BAD_DATA),
     Row("group-on-itself-at-depth-0", group_on_itself(0), BAD_DATA),
