@@ -250,11 +250,25 @@ def count(value: object) -> int:
     return 1 + (sum(map(count, value)) if isinstance(value, list) else 0)
 
 
-@given(st.recursive(
-    st.none() | whole | floats | texts | st.binary() | st.just("x" * 300) | st.just("x" * 70_000),
-    lambda inner: st.lists(inner) | st.dictionaries(texts, inner) | st.just([1] * 70_000),
-))  # fmt: skip
+@settings(deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | whole | floats | texts | st.binary(max_size=40),
+        lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+        max_leaves=30,
+    )
+)
 def test_the_values_in_a_record_are_counted_in_its_bytes(value: Any) -> None:
+    _is_counted(value)
+
+
+def test_long_values_are_counted_too() -> None:
+    for length in (31, 32, 255, 256, 65_535, 65_536, 70_000):
+        inside = {"text": "x" * length, "bytes": b"x" * length, "list": [1] * length}
+        _is_counted([inside, {str(place): place for place in range(length)}])
+
+
+def _is_counted(value: Any) -> None:
     data, number = msgspec.msgpack.encode(value), count(value)
     assert not holds_more_than(data, number)
     assert holds_more_than(data, number - 1) == (len(data) > number - 1)
