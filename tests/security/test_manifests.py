@@ -381,3 +381,31 @@ def test_a_record_that_lies_is_refused_or_harmless(site: Site, row: Row, long: b
         assert done[line].status in (0, CORRUPT), done[line]
     for line in {"log", "show @/start/1/x"} & set(done):
         assert len(done[line].out) < 100_000
+
+
+def test_a_listing_of_many_runs_that_are_each_as_large_as_any_keeps_few_of_them(
+    site: Site,
+) -> None:
+    made = site.forge()
+    rows = tuple(LeftOut(f"{place:05}", "x", place) for place in range(120_000))
+    for _ in range(9):
+        made.run(opening=with_fields(left_out=rows))
+    made.tip()
+    for line in ("log -n 0", "log --json -n 0", "grep hello -n 0", "du"):
+        assert site.visit([line.split()])[line].status == 0
+
+
+def test_a_snapshot_of_more_files_than_any_may_have_is_refused(site: Site) -> None:
+    made = site.forge()
+    blob = made.blob(CODE)
+    parts = tuple(
+        made.record(
+            TreeId,
+            Tree(tuple(TreeFile(b"%d/%05d" % (part, one), FILE, blob, 5) for one in range(80_000))),
+        )
+        for part in range(4)
+    )
+    made.run(tree=with_fields(files=(), parts=parts))
+    done = site.visit([["show", "--code"], ["ls", "@:"], ["log"], ["fsck"]])
+    assert done["show --code"].status == CORRUPT
+    assert done["log"].status == 0
