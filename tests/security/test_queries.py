@@ -24,7 +24,6 @@ TYPED = {
     "where-nested-groups": (["log", "--where", "note ~ '((a*)*)*b'"], USAGE),
     "where-back-reference": (["log", "--where", r"note ~ '(a+)\1+$'"], USAGE),
     "where-many-repeats": (["log", "--where", "params.text ~ 'a*a*a*a*a*a*a*a*b'"], USAGE),
-    "where-alternatives": (["log", "--where", "params.text ~ '(a|a|a|a|aa)*b'"], USAGE),
     "where-counted": (["log", "--where", "note ~ 'a{1,65535}{1,65535}'"], USAGE),
     "where-counted-2^32": (["log", "--where", "note ~ 'a{4294967296}'"], USAGE),
     "where-look-behind": (["log", "--where", "note ~ '(?<=a+)b'"], USAGE),
