@@ -25,11 +25,13 @@ def read_notes(cache: str | None, name: str, kind: type[T]) -> T | None:
     """The note `name` below the folder `cache`, as `kind`; None where there is none."""
     if cache is None:
         return None
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe is not waited for
     try:
-        with open(f"{cache}/{_FOLDER}/{name}", "rb", buffering=0) as file:
+        descriptor = os.open(f"{cache}/{_FOLDER}/{name}", flags)
+        with open(descriptor, "rb", buffering=0) as file:
             if os.fstat(file.fileno()).st_size > _LARGEST:
                 return None
-            return msgspec.msgpack.decode(file.readall(), type=kind)
+            return msgspec.msgpack.decode(file.readall() or b"", type=kind)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -39,6 +41,8 @@ def write_notes(cache: str | None, name: str, value: object) -> None:
     if cache is None:
         return
     folder = f"{cache}/{_FOLDER}"
+    if os.path.islink(cache) or os.path.islink(folder):  # it would be written elsewhere
+        return
     temporary = f"{folder}/{name}.{os.urandom(4).hex()}"
     try:
         modes = like(os.path.dirname(cache))

@@ -38,7 +38,7 @@ def command(
     repo = repository()
     named = _run_and_path(repo, target)
     if named is not None:
-        _write(_file(*named))
+        _write_blob(repo, _file(*named))
         return EXIT_OK
     found = find_object(repo, target)
     if found.artifact is None:
@@ -90,12 +90,12 @@ def _run_and_path(repo: Repository, target: str) -> tuple[RunView, str] | None:
     return None
 
 
-def _file(view: RunView, path: str) -> memoryview:
+def _file(view: RunView, path: str) -> BlobId:
     files = {f.path.decode("utf-8", "surrogateescape"): f for f in view.tree.files}
     if path not in files:
         hint = did_you_mean(path, files) or f"`mfv show {view.name} --code` lists its files"
         raise NotFoundError(f"the code of {view.name} has no file {path!r}", hint=hint)
-    return view.repository.database.read_blob(BlobId(files[path].blob))
+    return BlobId(files[path].blob)
 
 
 def _write(data: memoryview) -> None:

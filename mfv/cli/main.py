@@ -164,9 +164,10 @@ def _drop_output() -> None:
 def _dispatch(words: list[str]) -> int:
     if words[:1] == ["--complete"]:
         from mfv.cli.completing import complete
+        from mfv.render.text import shown
 
         for text, about in complete(words[1] if len(words) > 1 else "mfv "):
-            print(f"{text}\t{about}" if about else text)
+            print(f"{text}\t{shown(about)}" if about else text)
         return 0
     if "--version" in _act_on_options(words):
         from mfv._version import __version__

@@ -111,7 +111,8 @@ def _picture(found: Found) -> str | None:
     from mfv.render.portrait import inline_picture
 
     try:
-        data = bytes(found.run.repository.database.read_blob(artifact.frames[0].id))
+        database = found.run.repository.database
+        data = bytes(database.read_blob(artifact.frames[0].id, largest=_PICTURE))
     except CorruptError:
         return None
     return inline_picture(data, os.environ)

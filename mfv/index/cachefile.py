@@ -23,9 +23,10 @@ from mfv.repo.archive import read_entry
 from mfv.repo.log import read_tip
 from mfv.repo.repository import Repository
 from mfv.repo.standing import refuse_writing
-from mfv.storage.local import storage_error
+from mfv.storage.local import leads_away, storage_error
 
 _CURRENT = "current"
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe is not waited for
 _NAME = re.compile(r"[0-9a-f]{12}\.sqlite")
 
 _LONG_AGO = 3600.0  # seconds: none takes so long to be made
@@ -55,7 +56,7 @@ def opened(repository: Repository, kind: Kind) -> sqlite3.Connection | None:
     None where there cannot be one: the repository is no folder, or cannot be written and has
     none that is up to date, or its log is damaged.
     """
-    if repository.folder is None:
+    if repository.folder is None or leads_away(repository.folder, kind.folder):
         return None
     may_write = repository.standing != "foreign"
     before = None
@@ -106,8 +107,11 @@ def renewed(repository: Repository, kind: Kind) -> sqlite3.Connection:
 def current(folder: str, kind: str) -> str | None:
     """The path of the one that counts, in a repository's folder; None without one."""
     try:
-        with open(os.path.join(folder, kind, _CURRENT), encoding="ascii") as file:
-            name = file.read(100)
+        descriptor = os.open(os.path.join(folder, kind, _CURRENT), _READ)
+        try:
+            name = os.read(descriptor, 100).decode("ascii")
+        finally:
+            os.close(descriptor)
     except (OSError, UnicodeError):
         return None
     path = os.path.join(folder, kind, name)
@@ -123,6 +127,8 @@ def _rebuild(repository: Repository, kind: Kind) -> sqlite3.Connection:
     if repository.standing == "foreign":
         raise refuse_writing(repository.folder)
     folder = os.path.join(repository.folder, kind.folder)
+    if leads_away(repository.folder, kind.folder):
+        raise OSError(f"{folder} leads through a symbolic link")
     repository.modes.make_folders(folder)
     before = current(repository.folder, kind.folder)
     made = os.path.join(folder, f"{os.urandom(6).hex()}.sqlite")

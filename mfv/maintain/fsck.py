@@ -22,8 +22,9 @@ from mfv.repo.archive import list_archives, open_archive, read_log
 from mfv.repo.entries import Condemn, Entry, Lost
 from mfv.repo.log import Tip, decode_entry, list_checkpoints, read_checkpoint, read_tip
 from mfv.repo.names import OPEN, RunState, State
-from mfv.repo.reachable import Keeping
+from mfv.repo.reachable import Keeping, sizes_of
 from mfv.repo.repository import CRASHED, Repository
+from mfv.repo.view import RunView
 
 Severity = Literal["error", "warning", "note"]
 
@@ -96,6 +97,7 @@ class _Check:
         """The state after all entries, read from the first on; what breaks the chain is noted."""
         backend = self._repository.backend
         tip = read_tip(backend)
+        checkpoint = self._fold_to_check(tip)
         for first, last in list_archives(backend):
             with contextlib.suppress(NotFoundError):
                 trouble = open_archive(backend, first, last).trouble
@@ -121,34 +123,40 @@ class _Check:
             self._entries.append(entry)
             if isinstance(entry.body, Lost):
                 self._find("note", "log", f"log entry {number} was lost; a repair stands for it")
+            if number == checkpoint:
+                self._check_checkpoint(number, state)
         if tip is not None and tip.number >= expected:
             lost = f"the log ends at entry {expected - 1}, but {tip.number} was seen before"
             self._find("error", "log", lost)
-        self._check_checkpoint(tip, state)
+        if checkpoint >= expected:
+            self._find("error", "checkpoint", f"checkpoint {checkpoint} is of no entry here")
         return state
 
-    def _check_checkpoint(self, tip: Tip | None, state: State) -> None:
+    def _fold_to_check(self, tip: Tip | None) -> int:
+        """The entry of the checkpoint that readers begin at; 0 where there is none."""
         if tip is None or not tip.checkpoint:
-            return
+            return 0
+        listed = list_checkpoints(self._repository.backend)
+        if tip.checkpoint in listed or not listed:
+            return tip.checkpoint
+        now = read_tip(self._repository.backend)
+        if now is None or now.checkpoint == tip.checkpoint:
+            message = f"the tip names checkpoint {tip.checkpoint}, which {listed[-1]} replaced"
+            self._find("note", "checkpoint", f"{message}; the next entry puts that right")
+        return listed[-1]
+
+    def _check_checkpoint(self, number: int, state: State) -> None:
+        """Holds the checkpoint at an entry against what the log adds up to there."""
         try:
-            fold = read_checkpoint(self._repository.backend, tip.checkpoint)
+            fold = read_checkpoint(self._repository.backend, number)
         except MfvError as error:
-            newer = read_tip(self._repository.backend)
-            if newer is not None and newer.checkpoint != tip.checkpoint:
-                self._check_checkpoint(newer, state)  # one came in its place
-                return
-            others = list_checkpoints(self._repository.backend)
-            if isinstance(error, NotFoundError) and others:
-                message = f"the tip names checkpoint {tip.checkpoint}, which {others[-1]} replaced"
-                self._find("note", "checkpoint", f"{message}; the next entry puts that right")
-                self._check_checkpoint(tip._replace(checkpoint=others[-1]), state)
-                return
+            if isinstance(error, NotFoundError) and list_checkpoints(self._repository.backend):
+                return  # another one came in its place
             self._find("warning", "checkpoint", f"{error.message}; the log itself is read instead")
             return
-        known = {entry.number: entry for entry in self._entries}
-        after = known.get(tip.checkpoint + 1)
-        if after is not None and after.previous != fold.head:
-            self._find("error", "checkpoint", f"checkpoint {tip.checkpoint} is not of this log")
+        # Of a log that is damaged it may know more than is left.
+        if fold.head != state.head or (fold != state and not self._findings):
+            self._find("error", "checkpoint", f"checkpoint {number} is not of this log")
 
     def _read_indexes(self) -> None:
         backend, index = self._repository.backend, self._repository.database.index
@@ -230,6 +238,8 @@ class _Check:
             elif object_id not in seen:
                 seen.add(bytes(object_id))
                 self._check_object(state, object_id)
+        with contextlib.suppress(CorruptError, StorageError):  # told of already
+            self._check_sizes(RunView(self._repository, state))
         if state.status == OPEN and self._repository.status(state) == CRASHED:
             message = "was left open by a process that is gone; the next run closes it"
             self._find("note", "crashed", f"{state.name} {message}", state.name)
@@ -257,6 +267,17 @@ class _Check:
         index = self._repository.database.index
         index.refresh()
         return bool(index.find(object_id))
+
+    def _check_sizes(self, run: RunView) -> None:
+        """What the records say of sizes against what the blobs have."""
+        sizes: dict[BlobId, int] = {}
+        for name, blob, said in sizes_of(run):
+            if blob not in sizes:
+                with contextlib.suppress(CorruptError, StorageError):  # told of already
+                    sizes[blob] = self._repository.database.blob_size(blob)
+            if sizes.get(blob, said) != said:
+                message = f"{run.name}: {name} is said to have {said} bytes, and has {sizes[blob]}"
+                self._find("error", "size", message, run.name)
 
     def _check_packs(self, state: State) -> None:
         """Packs that the log names against those that are there, and what nothing leads to."""

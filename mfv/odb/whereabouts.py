@@ -35,6 +35,9 @@ MANY_OBJECTS = 1 << 15
 # A new layer takes over those up to four times as large as all that it has: so there are a
 # handful at most, and an object is written anew a few times in the life of a repository.
 _ABSORB = 4
+# Of one object so many copies are told, once confirmed. Writers make a handful; who made thousands
+# wants them all to be looked at, again and again.
+_COPIES = 64
 
 
 class PackIndex:
@@ -173,6 +176,8 @@ class PackIndex:
         head, tail = split(object_id)
         for layer in self._layers:
             for place in layer.find(head, tail):
+                if len(found) >= _COPIES:
+                    break
                 self._confirm(place, object_id, found)
         if found and self._gone:
             return [copy for copy in found if copy.pack not in self._gone]

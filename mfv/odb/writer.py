@@ -26,7 +26,7 @@ from mfv.odb.codec import Codec, Plan
 from mfv.odb.database import Database
 from mfv.odb.intake import Hashed, Packed
 from mfv.odb.item import Item
-from mfv.odb.pack import Member, PackBuilder, Receipt
+from mfv.odb.pack import PACK_OBJECTS, Member, PackBuilder, Receipt
 from mfv.odb.packindex import FOLDER, key_of
 from mfv.odb.pipeline import Hashing, Lanes, PutStream
 from mfv.odb.source import Piece, ReadAt, from_memory, from_reader, hash_all, reader_of
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 # A parcel travels through a pipe and waits in the scheduler's memory.
 PARCEL_LIMIT = 256 * 1024  # bytes stored
 _PACK_LARGEST = 1 << 30  # bytes
+
 # A pack that grows beyond this is written while it grows, which also bounds what waits in memory.
 _STREAM_FROM = 8 << 20  # bytes
 _HANDING = 1 << 20  # bytes handed over at a time, at least
@@ -369,7 +370,7 @@ class Writer:
             self._take_in()
 
     def _append(self, packed: Packed, *, align: bool) -> None:
-        if self._builder.size > _PACK_LARGEST:
+        if self._builder.size > _PACK_LARGEST or len(self._builder.records) >= PACK_OBJECTS:
             self._write_pack()
         self._builder.add(packed.members, packed.codec, packed.stored, packed.depth, align=align)
         self._relied |= packed.relied

@@ -18,6 +18,7 @@ from mfv.render.units import age, count, date, duration, size
 from mfv.render.values import kind_text, scalar_text, value_text
 
 _BAR = 20  # columns of a line of time
+_FRAMES = 100  # frames, or columns of a table, that are listed of one artifact
 
 
 def run_text(
@@ -161,13 +162,16 @@ def artifact_text(
     if portrait is not None:
         lines += portrait_lines(portrait, width=width, paint=paint)
     if summary.columns and (portrait is None or portrait.unknown):
-        rows = [(escape(column.name), escape(column.kind)) for column in summary.columns]
+        rows = [(escape(one.name), escape(one.kind)) for one in summary.columns[:_FRAMES]]
         lines += ["", *(f"  {line}" for line in table(rows, width=width - 2))]
     if artifact.frames:
         lines += ["", paint("frames", "bold")]
         lines += [
-            f"  {frame.id}  {pad(size(frame.size), 8, right=True)}" for frame in artifact.frames
+            f"  {frame.id}  {pad(size(frame.size), 8, right=True)}"
+            for frame in artifact.frames[:_FRAMES]
         ]
+        if len(artifact.frames) > _FRAMES:
+            lines.append(f"  and {len(artifact.frames) - _FRAMES} more: --json lists them")
     if artifact.serializer != SCALAR:
         how = " --load" if artifact.serializer == PICKLE else ""
         lines += ["", paint(f"`mfv cat{how} {escape(where)}`", "dim")]

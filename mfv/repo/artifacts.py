@@ -135,7 +135,7 @@ def load(database: Database, artifact: Artifact, *, trusted: bool = True) -> obj
     count = len(artifact.frames)
     if count == 0 or (count > 1 and artifact.serializer != PICKLE):
         raise CorruptError(f"{artifact.name!r} has {count} frames, and cannot have so many")
-    frames = [database.read_blob(frame.id) for frame in artifact.frames]
+    frames = [database.read_blob(frame.id, largest=frame.size) for frame in artifact.frames]
     for frame, data in zip(artifact.frames, frames, strict=True):
         if len(data) != frame.size:
             raise CorruptError(f"a frame of {artifact.name!r} has not the size recorded for it")

@@ -9,6 +9,8 @@ from mfv.errors import MfvError, NotFoundError, near
 from mfv.storage.base import Backend
 
 KEY = "config.toml"
+_LARGEST = 64 << 10  # bytes
+_LONGEST = 1024  # bytes of a line: the parser takes memory by the square of a key's parts
 
 Durability = Literal["full", "fast"]
 Compression = Literal["dense", "fast"]
@@ -108,9 +110,13 @@ _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 365 * 8640
 def read(backend: Backend) -> Config:
     """The settings of the repository in `backend`; ConfigError names what is wrong with them."""
     try:
-        data = backend.get(KEY)
+        data = backend.get(KEY, 0, _LARGEST + 1)
     except NotFoundError:
         return Config()
+    if len(data) > _LARGEST:
+        raise ConfigError(
+            f"{KEY} of the repository has more than {_LARGEST} bytes", hint="settings take few"
+        )
     if _is_comment(data):
         return Config()  # as nearly always, and then the parser is not imported
     return parse(data)
@@ -128,11 +134,17 @@ def parse(data: bytes) -> Config:
     """The settings that `data` states; ConfigError."""
     import tomllib
 
+    if max(map(len, data.split(b"\n"))) > _LONGEST:
+        raise ConfigError(
+            f"{KEY} of the repository has a line of more than {_LONGEST} bytes",
+            hint="a long text may go over several lines, between three quotes and three",
+        )
     try:
         found = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # what is no TOML, no UTF-8, or no number
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise ConfigError(
-            f"{KEY} of the repository is not TOML: {error}", hint="mend the line that it names"
+            f"{KEY} of the repository is not TOML: {why}", hint="mend the line that it names"
         ) from None
     settings: dict[str, object] = {}
     for key, value in found.items():

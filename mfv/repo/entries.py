@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
 from mfv.ids import PackId, Seal
 from mfv.manifest.artifact import Hash
-from mfv.manifest.records import PackName, RunStatus, TaskRef
+from mfv.manifest.records import MANY_VALUES, PackName, RunStatus, TaskRef
 from mfv.odb.pack import Receipt
 from mfv.repo.runstate import RunState
 from mfv.repo.runstate import Signature as Signature
@@ -176,6 +176,7 @@ Body = (
 class Entry(msgspec.Struct, frozen=True):
     """One numbered entry, chained to the one before by its seal."""
 
+    most_values: ClassVar[int] = MANY_VALUES
     number: int
     previous: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
     time: int  # µs since 1970, by the writer's clock; advice, the order is the number's

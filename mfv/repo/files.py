@@ -17,7 +17,7 @@ from mfv.odb.source import hash_all
 from mfv.odb.writer import Writer
 from mfv.repo.paths import check_path
 from mfv.serde.openfile import PATH, OpenFile, open_file, revive
-from mfv.storage.local import LocalBackend, storage_error
+from mfv.storage.local import LocalBackend, leads_away, storage_error
 
 FOLDER = "cache/files"
 
@@ -131,6 +131,8 @@ def _cached(database: Database, blob: BlobId, size: int, recorded: str) -> str:
         if _holds(path, blob, size):
             return path
         try:
+            if leads_away(backend.root, f"{FOLDER}/{blob}"):
+                raise OSError("a symbolic link is in the way")
             backend.modes.make_folders(folder)
             write_blob(database, blob, path, mode=backend.modes.fixed)
             return path

@@ -15,6 +15,7 @@ VERSION = 1
 _TITLE = "mfv repository"
 _HASH = "blake3-256"
 _CHUNKS = "fastcdc-2020 65536"
+_LARGEST = 64 << 10  # bytes that are read of it
 
 
 class Format(NamedTuple):
@@ -51,13 +52,14 @@ def read(backend: Backend) -> Format:
     where the file is damaged.
     """
     try:
-        text = backend.get(KEY)
+        text = backend.get(KEY, 0, _LARGEST)
     except NotFoundError:
         raise NotFoundError(
             "this folder holds no mfv repository", hint="`mfv init` makes one"
         ) from None
     body, mark, seal = text.rpartition(b"seal ")
-    fields = dict(line.partition(" ")[::2] for line in body.decode("ascii", "replace").splitlines())
+    lines = text.decode("ascii", "replace").splitlines()
+    fields = dict(line.partition(" ")[::2] for line in lines)
     number = fields.get("version", "")
     newer = number.isdecimal() and len(number) < 9 and int(number) > VERSION
     if newer and text.startswith(_TITLE.encode()):

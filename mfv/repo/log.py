@@ -18,13 +18,14 @@ import msgspec
 
 from mfv.errors import ConflictError, CorruptError, MfvError, NotFoundError
 from mfv.ids import ID_BYTES, EntryId, PackId, Seal
-from mfv.manifest.encoding import decode, encode
+from mfv.manifest.encoding import TooLargeError, decode, encode
 from mfv.odb.pack import Receipt
 from mfv.repo.archive import (
     FOLDER,
-    STRETCH,
+    LARGEST,
     Archive,
     find_archive,
+    goes_on,
     key_of,
     last_number,
     next_number,
@@ -41,6 +42,8 @@ CHECKPOINT = "checkpoint-"
 # log more rarely, so that all folds together cost no more than some times the last.
 CHECKPOINT_EVERY = 128  # entries
 _CHECKPOINT_SHARE = 8  # of all entries, one in so many may be behind the last fold
+# What a reader believes of one; where it does not, it reads the log itself.
+_CHECKPOINT_LEAST, _CHECKPOINT_PER_ENTRY = 1 << 20, 16 << 10  # bytes
 
 
 class CondemnedError(MfvError):
@@ -68,8 +71,12 @@ def checkpoint_key(number: int) -> str:
 
 
 def encode_entry(entry: Entry) -> tuple[bytes, EntryId]:
-    """The bytes of an entry as written, and its seal, with which they end."""
+    """The bytes of an entry as written, and its seal, with which they end; TooLargeError."""
     body = encode(entry)
+    if len(body) > LARGEST:
+        raise TooLargeError(
+            f"a log entry of {len(body)} bytes is larger than any may be", hint="do it in parts"
+        )
     seal = EntryId.of(body)
     return body + seal, seal
 
@@ -181,7 +188,7 @@ class Log:
         for data in found:
             self._take_data(number, data)
             number += 1
-        if len(found) == STRETCH:
+        if goes_on(found):
             return True
         if number > self._tip.number or number in self.damaged:
             return False
@@ -301,7 +308,7 @@ class Log:
 def read_tip(backend: Backend) -> Tip | None:
     """The hint file; None where there is none that can be read."""
     try:
-        data = backend.get(TIP)
+        data = backend.get(TIP, 0, 1024)
     except NotFoundError:
         return None
     body, seal = data[:-ID_BYTES], data[-ID_BYTES:]
@@ -334,7 +341,10 @@ def list_checkpoints(backend: Backend) -> list[int]:
 
 def read_checkpoint(backend: Backend, number: int) -> State:
     """The fold written at entry `number`; NotFoundError, or CorruptError."""
-    data = backend.get(checkpoint_key(number))
+    largest = _CHECKPOINT_LEAST + number * _CHECKPOINT_PER_ENTRY
+    data = backend.get(checkpoint_key(number), 0, largest + 1)
+    if len(data) > largest:
+        raise CorruptError(f"checkpoint {number} is larger than so many entries add up to")
     body, seal = data[:-ID_BYTES], data[-ID_BYTES:]
     if Seal.of(body) != seal:
         raise CorruptError(f"checkpoint {number} is damaged")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
 
 from mfv.errors import ConflictError, CorruptError, NotFoundError, StorageError
-from mfv.ids import EnvironmentId, OpeningId, PackId, RunId, TaskId, TreeId
+from mfv.ids import EnvironmentId, ObjectId, OpeningId, PackId, RunId, TaskId, TreeId
 from mfv.manifest.encoding import decode
 from mfv.manifest.records import Environment, Opening, Run, Task, TaskRef, Tree
 from mfv.modes import PRIVATE, Modes
@@ -25,7 +28,13 @@ from mfv.storage.base import Backend
 from mfv.storage.local import TMP, LocalBackend, is_abandoned, is_folder
 
 FOLDER_NAME = ".mfv"
+# Records are small, and views of runs keep theirs. Of large ones a few are kept in all, those that
+# were asked for last: a listing goes from run to run.
+_LARGE = 256 << 10  # bytes of a record
+_FILE = 64  # bytes that a file of a snapshot takes in its record
+_KEPT, _KEPT_SIZE = 4, 16 << 20  # records; bytes of all of them
 CRASHED = "crashed"
+R = TypeVar("R", bound=msgspec.Struct)
 
 
 class Repository:
@@ -48,6 +57,8 @@ class Repository:
             backend.refusal = refuse_writing(folder)
         self.log = Log(backend, writer)
         self.database = Database(backend, fast=self.config.compression == "fast")
+        # Records with their bytes, the one that was used last at the end.
+        self._large: dict[bytes, tuple[msgspec.Struct, int]] = {}
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], *, writer: str = "") -> Repository:
@@ -111,14 +122,13 @@ class Repository:
             if manifest is None:
                 raise CorruptError(f"the log entry that opened {run.name} is damaged")
             opening = manifest.opening
-        return decode(Opening, self.database.read_record(OpeningId(opening), _hint(pack)))
+        return self._record(Opening, OpeningId(opening), _hint(pack))
 
     def manifest(self, run: RunState) -> Run | None:
         """The sealed run; None while it is open."""
         if run.manifest is None:
             return None
-        record = self.database.read_record(RunId(run.manifest), _hint(run.pack))
-        found = decode(Run, record)
+        found = self._record(Run, RunId(run.manifest), _hint(run.pack))
         if (found.flow, found.number) != (run.flow, run.number):
             raise CorruptError(f"the manifest of {run.name} is of {found.flow}/{found.number}")
         return found
@@ -129,17 +139,46 @@ class Repository:
         return tuple(run.tasks) if manifest is None else manifest.tasks
 
     def task(self, ref: TaskRef) -> Task:
-        """The record of one finished attempt."""
-        return decode(Task, self.database.read_record(TaskId(ref.manifest), PackId(ref.pack)))
+        """The record of one finished attempt; CorruptError where it is of another."""
+        record = self.database.read_record(TaskId(ref.manifest), PackId(ref.pack))
+        task = decode(Task, record)
+        if (task.step, task.id, task.attempt) != (ref.step, ref.id, ref.attempt):
+            raise CorruptError(f"the record of task {ref.step}/{ref.id} is of {task.pathspec}")
+        return task
 
     def tree(self, opening: Opening) -> Tree:
         """The code snapshot of a run, whole, however it is stored."""
-        return trees.read(self.database, TreeId(opening.tree))
+        known, size = self._large.get(opening.tree, (None, 0))
+        if isinstance(known, Tree):
+            return self._keep(opening.tree, known, size)
+        tree = trees.read(self.database, TreeId(opening.tree))
+        return self._keep(opening.tree, tree, len(tree.files) * _FILE)
 
     def environment(self, opening: Opening) -> Environment:
         """The machine and packages of a run."""
-        record = self.database.read_record(EnvironmentId(opening.environment))
-        return decode(Environment, record)
+        return self._record(Environment, EnvironmentId(opening.environment))
+
+    def is_large(self, record: object) -> bool:
+        """Whether a record takes so much memory that nobody should keep one for each run."""
+        return any(record is one for one, _ in self._large.values())
+
+    def _record(self, kind: type[R], record_id: ObjectId, hint: PackId | None = None) -> R:
+        known, size = self._large.get(record_id, (None, 0))
+        if isinstance(known, kind):
+            return self._keep(record_id, known, size)
+        data = self.database.read_record(record_id, hint)
+        return self._keep(record_id, decode(kind, data), len(data))
+
+    def _keep(self, record_id: bytes, record: R, size: int) -> R:
+        """`record`; a large one is kept until some others were asked for."""
+        if size <= _LARGE:
+            return record
+        kept = {key: one for key, one in list(self._large.items()) if key != record_id}
+        while kept and (len(kept) >= _KEPT or sum(n for _, n in kept.values()) + size > _KEPT_SIZE):
+            del kept[next(iter(kept))]
+        # Replaced as a whole, so that several threads may ask.
+        self._large = {**kept, bytes(record_id): (record, size)}
+        return record
 
     def tag(
         self,

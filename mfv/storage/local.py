@@ -201,8 +201,10 @@ class LocalBackend:
         """
         if self.refusal is not None:
             raise self.refusal
-        removed = []
+        removed: list[str] = []
         folder = os.path.join(self.root, TMP)
+        if os.path.islink(folder):  # what lies where that leads is none of ours
+            return ()
         with contextlib.suppress(OSError):
             for name in sorted(os.listdir(folder)):
                 path = os.path.join(folder, name)
@@ -256,12 +258,7 @@ class LocalBackend:
         # A link planted inside a repository would lead writes out of it.
         part = folder
         while len(part) >= len(self.root):
-            with contextlib.suppress(FileNotFoundError):
-                if stat_module.S_ISLNK(os.lstat(part).st_mode):
-                    raise StorageError(
-                        f"{part} is a symbolic link, and mfv writes through none",
-                        hint="set MFV_DIR to the folder that it points to, if you trust it",
-                    )
+            refuse_link(part)
             part = os.path.dirname(part)
         for place in self.modes.make_folders(folder):
             self._sync_folder(os.path.dirname(place))
@@ -293,11 +290,31 @@ class LocalBackend:
                 yield name
 
 
+def refuse_link(path: str) -> None:
+    """StorageError where `path` is a symbolic link: it would lead what is written elsewhere."""
+    if os.path.islink(path):
+        raise StorageError(
+            f"{path} is a symbolic link, and mfv writes through none",
+            hint="set MFV_DIR to the folder that it points to, if you trust it",
+        )
+
+
+def leads_away(root: str, folder: str) -> bool:
+    """Whether there is a symbolic link on the way from `root` to `folder` below it."""
+    place = root
+    for part in folder.split("/"):
+        place = os.path.join(place, part)
+        if os.path.islink(place):
+            return True
+    return False
+
+
 def hold(path: str, modes: Modes = PRIVATE) -> int:
     """Creates and locks the file `path`; the lock lasts until the returned fd is closed.
 
     Kept by a living process for as long as it works on something; see `is_abandoned`.
     """
+    refuse_link(os.path.dirname(path))
     try:
         modes.make_folders(os.path.dirname(path))
         return _create_locked(path, modes)
@@ -311,6 +328,7 @@ def make_held_folder(parent: str, prefix: str, modes: Modes = PRIVATE) -> tuple[
     It is private to this user; `modes` are for the folders above it that are missing.
     Once nobody holds it, `clear_held_folders` removes it with all that is in it.
     """
+    refuse_link(parent)
     try:
         modes.make_folders(parent)
         while True:
@@ -327,7 +345,9 @@ def make_held_folder(parent: str, prefix: str, modes: Modes = PRIVATE) -> tuple[
 
 def clear_held_folders(parent: str, prefix: str) -> tuple[str, ...]:
     """Removes the folders of `make_held_folder` that nobody holds any more; their names."""
-    removed = []
+    removed: list[str] = []
+    if os.path.islink(parent):
+        return ()
     with contextlib.suppress(OSError):
         for name in sorted(os.listdir(parent)):
             if name.startswith(prefix) and _remove_if_abandoned(os.path.join(parent, name)):

@@ -312,7 +312,10 @@ def described(hint: Any) -> str:
     """A type as the page words it."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return f"bin {hint.__metadata__[0].min_length}"
+        bounds = hint.__metadata__[0]
+        if bounds.min_length is None:
+            return f"{described(args[0])}, at most {bounds.max_length}"
+        return f"bin {bounds.min_length}"
     if origin in (Union, UnionType):
         if hint == entries.Body:
             return "one of the bodies below"
