@@ -72,6 +72,6 @@ def read(backend: Backend) -> Format:
     if not sealed or number != str(VERSION) or repository is None:
         raise CorruptError(
             "the repository's `format` file is damaged",
-            hint="restore it from a copy of the repository; nothing else was touched",
+            hint="`mfv fsck --repair` makes it anew; nothing else was touched",
         )
     return Format(VERSION, bytes(repository))

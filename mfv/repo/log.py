@@ -146,7 +146,7 @@ class Log:
             if self.damaged:
                 raise CorruptError(
                     f"{next(iter(self.damaged.values()))}, so nothing can be written",
-                    hint="`mfv fsck` says what is touched; restore log/ from a copy",
+                    hint="`mfv fsck` says what is touched, and `mfv fsck --repair` mends it",
                 )
             condemned = state.condemned_among(needed)
             if condemned:

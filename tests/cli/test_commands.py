@@ -19,7 +19,7 @@ DIFF_KEYS, *_ = documented("diff")
 (TAG_KEYS,) = documented("tag")
 (CLONE_KEYS,) = documented("clone")
 (GC_KEYS,) = documented("gc")
-(FSCK_KEYS,) = documented("fsck")
+FSCK_KEYS, REPAIR_KEYS = documented("fsck")
 
 
 def fine(folder: Path, *words: str) -> Ended:
@@ -239,6 +239,9 @@ def test_gc_and_fsck_find_nothing_to_do_in_a_whole_repository(copy: Path) -> Non
     assert set(report) == FSCK_KEYS
     assert (report["errors"], report["findings"], report["runs"]) == (0, [], 3)
     assert fine(copy, "fsck").out.endswith("all is well\n")
+    repaired = fine(copy, "fsck", "--repair", "--json").json
+    assert set(repaired) == REPAIR_KEYS
+    assert (repaired["errors"], repaired["done"]) == (0, [])
 
 
 def test_gc_repack_says_what_it_would_do_and_does_it(copy: Path) -> None:
