@@ -1,5 +1,6 @@
 """`mfv gc`"""
 
+import time
 from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
@@ -59,6 +60,14 @@ def command(
         str | None,
         option("--prune", help="Spare what is younger: `now`, 30m, 2d, 1w.", metavar="AGE"),
     ] = None,
+    max_time: Annotated[
+        str | None,
+        option(
+            "--max-time",
+            help="Begin no further part of a repack after so long: 90s, 30m.",
+            metavar="AGE",
+        ),
+    ] = None,
     json: Annotated[bool, option("--json", help="One JSON object.")] = False,
 ) -> int:
     """Delete what no run needs: what crashed runs and stopped commands left behind.
@@ -73,11 +82,14 @@ def command(
     store twice. `--prune AGE` says so for the trash as well.
 
     What is needed no more, but lies in a pack beside what is, is freed by `--repack`; that exits
-    with 5 if something that runs need is damaged.
+    with 5 if something that runs need is damaged. With `--max-time` it does what it can begin until
+    then, about 256 MB at a time, and the next one goes on.
 
     Examples: mfv gc --dry-run · mfv gc · mfv gc --keep-last 50 --keep-tagged --dry-run ·
-    mfv gc --prune now · mfv gc --repack
+    mfv gc --prune now · mfv gc --repack ·
+    mfv gc --repack --max-time 10m
     """
+    deadline = None if max_time is None else time.monotonic() + _seconds("--max-time", max_time)
     repo = repository()
     grace = GRACE if prune is None else _seconds("--prune", prune)
     trash = repo.config.trash if prune is None else grace
@@ -101,7 +113,7 @@ def command(
     if not dry_run:
         first = planned
         planned = having_room(repo, lambda: run(repo, first, grace=grace, marks=marks))
-    rewritten = _repack(repo, marks, grace, dry_run=dry_run) if rewrite else None
+    rewritten = _repack(repo, marks, grace, deadline, dry_run=dry_run) if rewrite else None
     if not dry_run:
         keep_reserve(repo)
     if json:
@@ -171,11 +183,16 @@ class _Rewritten(NamedTuple):
         return [*found, self.log.stopped] if self.log.stopped else found
 
 
-def _repack(repo: Repository, marks: Marks, grace: float, *, dry_run: bool) -> _Rewritten:
+def _repack(
+    repo: Repository, marks: Marks, grace: float, deadline: float | None, *, dry_run: bool
+) -> _Rewritten:
     planned = repack.plan(repo, grace=grace, marks=marks)
     if dry_run:
         return _Rewritten(planned, None, logarchive.plan(repo))
-    done = repack.run(repo, planned, grace=grace, marks=marks)
+    if deadline is None:
+        done = repack.run(repo, planned, grace=grace, marks=marks)
+    else:
+        done = repack.run_until(repo, planned, deadline, grace=grace, marks=marks)
     return _Rewritten(done.planned, done, logarchive.run(repo))
 
 

@@ -22,7 +22,7 @@ from mfv.maintain.marks import Marks
 from mfv.maintain.survey import SMALL, preference, survey
 from mfv.odb.pack import Record
 from mfv.odb.packindex import Location
-from mfv.odb.transfer import Transfer
+from mfv.odb.transfer import FULL, Transfer
 from mfv.repo.entries import PackMade, Repack
 from mfv.repo.log import CondemnedError
 from mfv.repo.names import State
@@ -130,6 +130,52 @@ def run(
         delete_packs(repository, done.condemned)
         return done
     return Repacked(planned, (), 0, (), ())
+
+
+def run_until(
+    repository: Repository,
+    planned: RepackPlan,
+    deadline: float,
+    *,
+    grace: float = GRACE,
+    marks: Marks | None = None,
+) -> Repacked:
+    """Does of `planned` what can be begun before `deadline` (of `time.monotonic`), part by part.
+
+    Each part is a repack of its own, whole when it ends; what is left is for the next one. The plan
+    that comes back has what was done alone.
+    """
+    marks = marks or Marks(repository)
+    parts: list[Repacked] = []
+    for sources in _parts(planned.sources):
+        if time.monotonic() >= deadline:
+            break
+        part = msgspec.structs.replace(planned, sources=sources)
+        parts.append(run(repository, part, grace=grace, marks=marks))
+    done = tuple(source for part in parts for source in part.planned.sources)
+    left = len(planned.sources) - len(done)
+    return Repacked(
+        RepackPlan(planned.entry, done, planned.staying + max(0, left)),
+        tuple(pack for part in parts for pack in part.condemned),
+        sum(part.freed for part in parts),
+        tuple(made for part in parts for made in part.written),
+        tuple(damaged for part in parts for damaged in part.damaged),
+    )
+
+
+def _parts(sources: tuple[Source, ...]) -> list[tuple[Source, ...]]:
+    """`sources` in their order, in parts that fill a pack each; the last takes what is left."""
+    parts: list[list[Source]] = [[]]
+    size = 0  # bytes that are to be copied
+    for source in sources:
+        if size >= FULL:
+            parts.append([])
+            size = 0
+        parts[-1].append(source)
+        size += source.kept
+    if len(parts) > 1 and len(parts[-1]) < 2:
+        parts[-2:] = [parts[-2] + parts[-1]]
+    return [tuple(part) for part in parts if part]
 
 
 class _Rewriting:
