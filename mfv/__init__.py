@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from mfv.flow.parameters import Parameter as Parameter
     from mfv.flow.spec import FlowSpec as FlowSpec
     from mfv.flow.spec import step as step
+    from mfv.flow.transient import transient as transient
     from mfv.project import get_version as get_version
     from mfv.runner import Deployer as Deployer
     from mfv.runner import ExecutingRun as ExecutingRun
@@ -86,6 +87,7 @@ _WHERE = {
     "JSONType": "mfv.flow.parameters",
     "Parameter": "mfv.flow.parameters",
     "step": "mfv.flow.spec",
+    "transient": "mfv.flow.transient",
     "get_version": "mfv.project",
     "Deployer": "mfv.runner",
     "ExecutingRun": "mfv.runner",

@@ -45,7 +45,7 @@ def command(
         raise UsageError(
             f"{target!r} is no artifact", hint=f"`mfv show {target}` lists what there is"
         )
-    with told_if_gone(found.run.state, found.artifact.name):
+    with told_if_gone(found.run.state, found.artifact.name, transient=found.artifact.transient):
         if load and not raw and found.artifact.serializer == PICKLE:
             _load(repo, found.run, found.artifact, target, trust=trust)
         else:

@@ -223,7 +223,7 @@ class RunData:
         """The value of an artifact, every byte verified. Unpickles what is trusted."""
         from mfv.repo.trust import load
 
-        with self.place.lock, told_if_gone(self.state, artifact.name):
+        with self.place.lock, told_if_gone(self.state, artifact.name, transient=artifact.transient):
             return load(
                 self.place.repository,
                 artifact,

@@ -14,6 +14,7 @@ from mfv.flow import spawning as _spawning  # noqa: F401  (notes the folder befo
 from mfv.flow.config import Config
 from mfv.flow.delayed import Delayed, is_delayed, known, resolve_delayed
 from mfv.flow.parameters import Parameter
+from mfv.flow.transient import Transient
 from mfv.manifest.artifact import Artifact
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -106,6 +107,7 @@ class TaskState:
         self.values = values
         self.stack = stack  # in the open foreaches, outermost first
         self.transition: Leaving | None = None
+        self.transient = {name for name, one in inherited.items() if one.transient}
 
 
 class FlowSpec:
@@ -246,6 +248,12 @@ class FlowSpec:
         state = self.__dict__.get("_mfv")
         if state is not None and name in state.constants:
             raise _read_only(name)
+        if isinstance(value, Transient):
+            value = value.value
+            if state is not None:
+                state.transient.add(name)
+        elif state is not None:
+            state.transient.discard(name)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:

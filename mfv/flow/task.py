@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from mfv.flow.current import current
 from mfv.flow.decorators.base import RunningTask, policy_of
 from mfv.flow.decorators.running import run_decorated
@@ -127,7 +129,7 @@ class Attempt:
             self._failure = describe(error)
             saved = Saved((), (), b"")
         self._failure = self._failure or self._unforeseen(saved)
-        artifacts = {artifact.name: artifact for artifact in saved.artifacts} | inherited
+        artifacts = {one.name: self._marked(one) for one in saved.artifacts} | inherited
         # What was read, stored again for safety, and turned out the same was handed on as well.
         before = self._passed_on()
         unchanged = {
@@ -220,6 +222,13 @@ class Attempt:
             else:
                 values[name] = value
         return values, dropped
+
+    def _marked(self, artifact: Artifact) -> Artifact:
+        """`artifact` as one that is let go in time, if the step said so and it takes room."""
+        state: TaskState | None = self._flow.__dict__.get("_mfv")
+        if state is None or artifact.name not in state.transient or not artifact.frames:
+            return artifact
+        return msgspec.structs.replace(artifact, transient=True)
 
     def _inherited(self, values: Mapping[str, object]) -> dict[str, Artifact]:
         passed_on = self._passed_on().items()

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from mfv.errors import CorruptError, FormatTooNewError, StorageError
-from mfv.ids import BlobId, EnvironmentId, ObjectId, OpeningId, RunId, TaskId, TreeId
+from mfv.ids import EnvironmentId, ObjectId, OpeningId, RunId, TaskId, TreeId
 from mfv.manifest.records import TaskRef
-from mfv.odb.database import Database
 from mfv.repo import trees
 from mfv.repo.names import RunState
 from mfv.repo.reachable import (
@@ -17,6 +16,7 @@ from mfv.repo.reachable import (
     blobs_of_opening,
     blobs_of_task,
     blobs_of_tree,
+    is_there,
 )
 from mfv.repo.repository import Repository
 
@@ -96,15 +96,3 @@ def missing(repository: Repository, run: RunState) -> tuple[ObjectId, ...]:
             if not is_there(database, object_id):
                 found[bytes(object_id)] = object_id
     return tuple(sorted(found.values()))
-
-
-def is_there(database: Database, object_id: ObjectId) -> bool:
-    """Whether some pack has the object, and all chunks that it is made of."""
-    if not database.index.find(object_id):
-        return False
-    if not isinstance(object_id, BlobId):
-        return True
-    try:
-        return all(map(database.index.find, database.needed_chunks(object_id, set())))
-    except (CorruptError, StorageError):
-        return False

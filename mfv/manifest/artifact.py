@@ -64,6 +64,7 @@ class Artifact(msgspec.Struct, frozen=True, omit_defaults=True):
     frames: tuple[Frame, ...] = ()
     summary: Summary = Summary()
     path: str = ""  # of a file: where it was; a hint, to be believed only if its bytes are right
+    transient: bool = False  # once its run has succeeded, nothing keeps its frames
 
     @property
     def size(self) -> int:

@@ -157,6 +157,7 @@ def artifact_text(
         ("value", value_text(artifact, max(20, width - 14))),
         ("size", size(artifact.size)),
         ("id", artifact.id.hex()),
+        ("kept", "until the run has succeeded" if artifact.transient else ""),
     ]
     lines = [paint(f"artifact {escape(where)}", "bold"), *facts_lines(facts, width)]
     if portrait is not None:

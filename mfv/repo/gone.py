@@ -16,10 +16,12 @@ class GoneError(NotFoundError):
 
 
 @contextlib.contextmanager
-def told_if_gone(run: RunState, name: str | None = None) -> Iterator[None]:
+def told_if_gone(
+    run: RunState, name: str | None = None, *, transient: bool = False
+) -> Iterator[None]:
     """Raises GoneError instead of CorruptError where the bytes of a run were let go.
 
-    `name`: of the artifact that is read; None for a log.
+    `name`: of the artifact that is read; None for a log. `transient`: it was said to be that.
     """
     try:
         yield
@@ -32,6 +34,11 @@ def told_if_gone(run: RunState, name: str | None = None) -> Iterator[None]:
         if name is not None and name in {text.rpartition("/")[2] for text in run.dropped}:
             raise GoneError(
                 f"the bytes of {name!r} of {run.name} were let go by `mfv rm --artifact`",
+                hint=f"`mfv clone {run.name}` brings back what made it, to run anew",
+            ) from None
+        if transient and run.status == "ok":
+            raise GoneError(
+                f"the bytes of {name!r} of {run.name} are gone: it was transient",
                 hint=f"`mfv clone {run.name}` brings back what made it, to run anew",
             ) from None
         raise

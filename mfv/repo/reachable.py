@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from mfv.errors import CorruptError, StorageError
 from mfv.ids import BlobId, EnvironmentId, ObjectId, OpeningId, RunId, TaskId, TreeId
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Log, Opening, Run, Task, Tree
+from mfv.odb.database import Database
 from mfv.repo import trees
 from mfv.repo.names import RunState
 from mfv.repo.view import RunView
@@ -18,15 +20,17 @@ class Keeping(NamedTuple):
 
     swept: bool = False
     dropped: frozenset[str] = frozenset()
+    succeeded: bool = False  # then what is transient is kept no longer
 
     @classmethod
     def of(cls, state: RunState) -> Keeping:
-        return cls(state.swept, frozenset(state.dropped))
+        return cls(state.swept, frozenset(state.dropped), state.status == "ok")
 
     def keeps(self, step: str, artifact: Artifact) -> bool:
         """Whether the bytes of an artifact of that step are kept."""
         names = {artifact.name, f"{step}/{artifact.name}"}
-        return not self.swept and names.isdisjoint(self.dropped)
+        over = self.succeeded and artifact.transient
+        return not self.swept and not over and names.isdisjoint(self.dropped)
 
 
 ALL = Keeping()
@@ -119,3 +123,15 @@ def _frames(artifacts: Iterable[Artifact]) -> Iterator[BlobId]:
 def _log(log: Log) -> Iterator[BlobId]:
     if log.blob is not None:
         yield BlobId(log.blob)
+
+
+def is_there(database: Database, object_id: ObjectId) -> bool:
+    """Whether some pack has the object, and all chunks that it is made of."""
+    if not database.index.find(object_id):
+        return False
+    if not isinstance(object_id, BlobId):
+        return True
+    try:
+        return all(map(database.index.find, database.needed_chunks(object_id, set())))
+    except (CorruptError, StorageError):
+        return False

@@ -15,6 +15,7 @@ from mfv.flow.seams import Clone
 from mfv.flow.source import Kind
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import GraphNode, Task, TaskRef
+from mfv.repo.reachable import Keeping, is_there
 from mfv.repo.view import RunView
 from mfv.resume.past import Past
 
@@ -99,7 +100,7 @@ class Origin:
             return None
         if self._is_unseen(task):
             return None
-        why = self._differs(order, task)
+        why = self._gone(task) or self._differs(order, task)
         if why is not None:
             if order.step not in self._told:
                 self._told.add(order.step)
@@ -135,6 +136,20 @@ class Origin:
             done, all_ = found.get(task.step, (0, 0))
             found[task.step] = done + (task.status == "ok"), all_ + 1
         return found
+
+    def _gone(self, task: Task) -> str | None:
+        """What the task left whose bytes were let go or lost; None if all of it is there."""
+        state = self._view.state
+        keeping, lost = Keeping.of(state), set(state.lost)
+        for artifact in task.artifacts:
+            if keeping.keeps(task.step, artifact) and lost.isdisjoint(
+                frame.blob for frame in artifact.frames
+            ):
+                continue
+            database = self._view.repository.database
+            if not all(is_there(database, frame.id) for frame in artifact.frames):
+                return f"the bytes of {artifact.name} are gone"
+        return None
 
     def _as_new(self, task: Task, order: Order) -> Task:
         own = {artifact.name: artifact for artifact in task.artifacts}
