@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from mfv.content import look_inside
-from mfv.diff.code import needed_blobs
+from mfv.diff.code import LARGEST, needed_blobs
 from mfv.diff.runs import RunDiff, Side, StepFacts, ValueChange, diff_runs, diff_values
 from mfv.errors import CorruptError
 from mfv.ids import BlobId
@@ -50,7 +50,8 @@ def contents_of(blobs: Iterable[bytes], *runs: RunView) -> dict[bytes, bytes]:
     for blob in blobs:
         for run in runs:
             try:
-                contents[blob] = bytes(run.repository.database.read_blob(BlobId(blob)))
+                database = run.repository.database
+                contents[blob] = bytes(database.read_blob(BlobId(blob), largest=LARGEST))
             except CorruptError:
                 continue  # told as a file that cannot be compared by lines
             break

@@ -11,13 +11,13 @@ from mfv.diff.code import hunks_of
 from mfv.diff.content import ContentDiff, PartChange
 from mfv.diff.runs import ValueChange
 from mfv.errors import CorruptError
-from mfv.manifest.artifact import BYTES, FILE, PICKLE, SCALAR, TEXT, Artifact
+from mfv.manifest.artifact import BYTES, FILE, PICKLE, SCALAR, TEXT, Artifact, Frame
 from mfv.odb.database import Database
 from mfv.outline.comparing import compare
 from mfv.outline.nodes import Outline
 from mfv.outline.reading import outline_of
 from mfv.serde.frame import Buffer
-from mfv.serde.inert import Away, OpaqueError, read_stream
+from mfv.serde.inert import LARGEST, Away, OpaqueError, read_stream
 
 _LONGEST_TEXT = 1 << 20  # bytes; a longer one is not compared by lines
 _TEXTUAL = (TEXT, BYTES, FILE)
@@ -64,15 +64,13 @@ def outline(database: Database, artifact: Artifact) -> Outline:
         raise OpaqueError(f"it is stored as {artifact.serializer}")
     stream, *others = artifact.frames
     buffers: list[Buffer | Away] = [
-        Away(frame.blob, frame.size, partial(_pieces, database, frame.blob)) for frame in others
+        Away(frame.blob, frame.size, partial(_pieces, database, frame)) for frame in others
     ]
-    return outline_of(read_stream(database.read_blob(stream.id), buffers))
+    return outline_of(read_stream(database.read_blob(stream.id, largest=LARGEST), buffers))
 
 
-def _pieces(database: Database, blob: bytes) -> Iterator[Buffer]:
-    from mfv.ids import BlobId
-
-    return database.stream_blob(BlobId(blob))
+def _pieces(database: Database, frame: Frame) -> Iterator[Buffer]:
+    return database.stream_blob(frame.id, largest=frame.size)
 
 
 def _texts(one: Artifact, other: Artifact, databases: tuple[Database, Database]) -> ContentDiff:
@@ -80,7 +78,8 @@ def _texts(one: Artifact, other: Artifact, databases: tuple[Database, Database])
     for artifact, database in zip((one, other), databases, strict=True):
         if artifact.size > _LONGEST_TEXT:
             return ContentDiff(unknown="it is too long to be compared by lines")
-        data = b"".join(bytes(database.read_blob(frame.id)) for frame in artifact.frames)
+        whole = (database.read_blob(frame.id, largest=_LONGEST_TEXT) for frame in artifact.frames)
+        data = b"".join(map(bytes, whole))
         sides.append(data)
     before, after = sides
     sizes = _picture_size(before), _picture_size(after)

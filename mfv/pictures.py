@@ -11,7 +11,8 @@ from mfv.errors import CorruptError, MfvError
 from mfv.odb.database import Database
 
 _GAP = 8  # pixels
-_MOST = 50_000_000  # pixels of one picture
+_MOST = 16_000_000  # pixels of one picture
+_LARGEST = 64 << 20  # bytes of one
 
 
 class NoPillowError(MfvError):
@@ -43,8 +44,10 @@ def write_pictures(
             if artifact is None or not media.startswith("image/") or not artifact.frames:
                 continue
             try:
-                data = bytes(database.read_blob(artifact.frames[0].id))
-                pair.append(Image.open(io.BytesIO(data)).convert("RGB"))
+                data = bytes(database.read_blob(artifact.frames[0].id, largest=_LARGEST))
+                image = Image.open(io.BytesIO(data))
+                if image.width * image.height <= _MOST:  # before anything is decoded
+                    pair.append(image.convert("RGB"))
             except (CorruptError, OSError, ValueError, Image.DecompressionBombError):
                 continue
         if len(pair) != 2:

@@ -54,6 +54,9 @@ VARIABLES = {
     "`MFV_READ_DIR`": "the repository that the client reads within steps, instead of the one that "
     "they are recorded in",
     "`MFV_USER`": "who is recorded as the one who ran it, instead of the login name",
+    "`MFV_TRUST`": "repositories of others that are trusted: folders, joined by `:`; `*` for all, "
+    "`none` for not even one's own (see `docs/security.md`)",
+    "`MFV_SIGN_KEY`": "the file with the key that signs every run as it ends",
     "`MFV_PAGER`, `PAGER`": "what long output is shown with on a terminal; `cat` for nothing",
     "`NO_COLOR`, `FORCE_COLOR`": "colours never, or also into a pipe",
     "`COLUMNS`": "the width to print in, instead of the terminal's",

@@ -9,16 +9,17 @@ import os
 import re
 from typing import NamedTuple
 
-from mfv.capture.wildmatch import compile_pattern
+from mfv.capture.wildmatch import Steps, compile_pattern
 
 _BOM = b"\xef\xbb\xbf"
+_LARGEST = 1 << 20  # bytes of a file that are read
 
 
 class _Rule(NamedTuple):
     ignores: bool
     only_folders: bool
     anchored: bool  # to the ignore file's folder; otherwise any last name may match
-    pattern: re.Pattern[bytes]
+    pattern: re.Pattern[bytes] | Steps
 
 
 class IgnoreRules:
@@ -39,7 +40,7 @@ class IgnoreRules:
             # Without O_NONBLOCK, a pipe of that name would be waited for.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with open(descriptor, "rb") as file:
-                data = file.read()
+                data = file.read(_LARGEST)
         except OSError:
             return
         self._by_folder[folder] = _parse(data)

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import re
 
+_STAR, _ANY, _DIRS = b"[^/]*", b".*", b"(?:.*/)?"
+_WILD = frozenset((_STAR, _ANY, _DIRS))
+_MOST_WILD = 3  # in a pattern that is a regular expression
+_LONGEST = 16 << 10  # bytes of a pattern; a longer one matches nothing
 _SLASH = ord("/")
 _SPECIAL = frozenset(b"*?[\\")
 _ASCII = range(128)
@@ -35,19 +39,77 @@ class _MalformedError(Exception):
     """Git takes it for a pattern that nothing matches."""
 
 
-def compile_pattern(pattern: bytes) -> re.Pattern[bytes] | None:
+def compile_pattern(pattern: bytes) -> re.Pattern[bytes] | Steps | None:
     """What the whole of a relative path, or of one name, must match; None if nothing does."""
     # Git compares what comes before the first special character by itself: a `**` behind it
     # stands at the beginning then, whatever it stood behind.
     plain = next((at for at, c in enumerate(pattern) if c in _SPECIAL), len(pattern))
+    if len(pattern) > _LONGEST:
+        return None
     try:
-        expression = re.escape(pattern[:plain]) + _translate(pattern[plain:])
+        pieces = [re.escape(pattern[at : at + 1]) for at in range(plain)]
+        pieces += _translate(pattern[plain:])
     except _MalformedError:
         return None
-    return re.compile(expression, re.DOTALL)
+    if sum(piece in _WILD for piece in pieces) > _MOST_WILD:
+        return Steps(pieces)
+    return re.compile(b"".join(pieces), re.DOTALL)
 
 
-def _translate(pattern: bytes) -> bytes:
+class Steps:
+    """A pattern of many `*`, for which a regular expression would go back again and again.
+
+    It is followed in all ways at once: so many steps as bytes and pieces, and no more.
+    """
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+        self._single = [
+            None if piece in _WILD else re.compile(piece, re.DOTALL).fullmatch for piece in pieces
+        ]
+
+    def fullmatch(self, path: bytes) -> bool:
+        """Whether the whole of `path` matches."""
+        # Twice the place of the next piece; one more where a `**/` has begun and not ended.
+        states = self._through({0})
+        for at in range(len(path)):
+            states = self._through(self._after(states, path[at : at + 1]))
+            if not states:
+                return False
+        return 2 * len(self._pieces) in states
+
+    def _after(self, states: set[int], byte: bytes) -> set[int]:
+        found = set()
+        for state in states:
+            place = state // 2
+            if place == len(self._pieces):
+                continue
+            piece, single = self._pieces[place], self._single[place]
+            if single is not None:
+                if single(byte):
+                    found.add(state + 2)
+            elif piece == _DIRS:
+                found.add(2 * place + 1)
+                if byte == b"/":
+                    found.add(2 * place + 2)
+            elif piece == _ANY or byte != b"/":
+                found.add(state)
+        return found
+
+    def _through(self, states: set[int]) -> set[int]:
+        """`states` with those that are reached without a byte, past what may match nothing."""
+        waiting = list(states)
+        while waiting:
+            state = waiting.pop()
+            place = state // 2
+            passes = state % 2 == 0 and place < len(self._pieces) and self._pieces[place] in _WILD
+            if passes and state + 2 not in states:
+                states.add(state + 2)
+                waiting.append(state + 2)
+        return states
+
+
+def _translate(pattern: bytes) -> list[bytes]:
     found: list[bytes] = []
     at = 0
     while at < len(pattern):
@@ -59,12 +121,12 @@ def _translate(pattern: bytes) -> bytes:
             rest = pattern[end:]
             first = at == 0 or pattern[at - 1] == _SLASH
             if end - at < 2 or not first or not (not rest or rest.startswith((b"/", b"\\/"))):
-                found.append(b"[^/]*")
+                found.append(_STAR)
             elif rest.startswith(b"/"):
-                found.append(b"(?:.*/)?")
+                found.append(_DIRS)
                 end += 1
             else:
-                found.append(b".*")
+                found.append(_ANY)
             at = end
         elif one == b"?":
             found.append(b"[^/]")
@@ -82,7 +144,7 @@ def _translate(pattern: bytes) -> bytes:
                     raise _MalformedError
             found.append(re.escape(one))
             at += 1
-    return b"".join(found)
+    return found
 
 
 def _bracket(pattern: bytes, at: int) -> tuple[list[int], int]:

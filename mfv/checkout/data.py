@@ -36,7 +36,9 @@ _MEDIA = {
     "image/svg+xml": ".svg",
 }
 _TABLES = ("pandas.", "polars.", "pyarrow.")
-_DEPTH = 100  # of a container that is written as JSON
+# Of a container that is written as JSON; a larger one is written as a pickle.
+_DEPTH = 100
+_VALUES = 1_000_000
 
 
 class Written(NamedTuple):
@@ -129,13 +131,13 @@ def _file(database: Database, artifact: Artifact, trusted: bool) -> _File:
         table = _table(database, artifact)
         if table is not None:
             return table
-    frames = [database.read_blob(frame.id) for frame in artifact.frames]
+    frames = [database.read_blob(frame.id, largest=frame.size) for frame in artifact.frames]
     try:
         node = inert.read(frames)
         array = array_of(node)
         if array is not None and artifact.type == "numpy.ndarray":
             return _File(".npy", lambda out: _save(out, array))
-        return _json(_plain(node, 0) if array is None else array.item())
+        return _json(_Plain().value(node, 0) if array is None else array.item())
     except (inert.OpaqueError, ValueError, msgspec.MsgspecError):
         return _File(".pickle", lambda out: [out.write(piece) for piece in inert.joined(frames)])
 
@@ -158,24 +160,30 @@ def _save(out: IO[bytes], array: Any) -> None:
     numpy.save(out, array, allow_pickle=False)
 
 
-def _plain(node: Any, depth: int) -> Any:
+class _Plain:
     """A value of plain containers as JSON has it; ValueError for one of anything else."""
-    if depth > _DEPTH:
-        raise ValueError("too deep")
-    if node is None or isinstance(node, (bool, str)):
-        return node
-    if isinstance(node, int) and -(1 << 63) <= node < 1 << 64:
-        return node
-    if isinstance(node, float) and node - node == 0:  # JSON has no infinity
-        return node
-    if isinstance(node, (list, tuple)):
-        return [_plain(one, depth + 1) for one in node]
-    if isinstance(node, Pairs) and all(isinstance(key, str) for key, _ in node.items):
-        return {key: _plain(value, depth + 1) for key, value in node.items}
-    array = array_of(node)
-    if array is not None and array.ndim == 0:
-        return _plain(array.item(), depth + 1)
-    raise ValueError("no plain value")
+
+    def __init__(self) -> None:
+        self._left = _VALUES  # a container may hold one other a great many times
+
+    def value(self, node: Any, depth: int) -> Any:
+        self._left -= 1
+        if depth > _DEPTH or self._left < 0:
+            raise ValueError("too deep, or too much")
+        if node is None or isinstance(node, (bool, str)):
+            return node
+        if isinstance(node, int) and -(1 << 63) <= node < 1 << 64:
+            return node
+        if isinstance(node, float) and node - node == 0:  # JSON has no infinity
+            return node
+        if isinstance(node, (list, tuple)):
+            return [self.value(one, depth + 1) for one in node]
+        if isinstance(node, Pairs) and all(isinstance(key, str) for key, _ in node.items):
+            return {key: self.value(value, depth + 1) for key, value in node.items}
+        array = array_of(node)
+        if array is not None and array.ndim == 0:
+            return self.value(array.item(), depth + 1)
+        raise ValueError("no plain value")
 
 
 def _table(database: Database, artifact: Artifact) -> _File | None:

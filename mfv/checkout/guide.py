@@ -39,4 +39,9 @@ def guide(name: str, run_id: str | None, clone: Clone) -> str:
         lines += [f"- {name}" for name in (*clone.missing, *clone.links_left_out)]
     if not clone.has_script:
         lines += ["", "The flow's own file is not part of the snapshot: put it in place first."]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(_plain, lines)) + "\n"
+
+
+def _plain(line: str) -> str:
+    """What was one line stays one, and says nothing to a terminal."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in line)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +17,9 @@ from mfv.checkout.command import Command, command_of, input_names
 from mfv.checkout.guide import guide
 from mfv.checkout.names import DATA, GUIDE, INFO, INPUTS, LOCK, PARAMETERS, PYLOCK
 from mfv.errors import ConflictError, StorageError
-from mfv.ids import BlobId
-from mfv.manifest.records import Environment, Tree
+from mfv.ids import BlobId, Buffer
+from mfv.manifest.records import Environment, GivenFile, Tree, TreeFile
+from mfv.odb.database import Database
 from mfv.repo.info import info_of
 from mfv.repo.lock import pylock, requirements
 from mfv.repo.paths import check_path, check_tree
@@ -26,6 +27,8 @@ from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
 
 _LINK = 0o120000
+_AT_ONCE = 4 << 20  # bytes of a file that is read as a whole
+_LONGEST_TARGET = 4096  # bytes of what a link points to
 
 
 class Clone(NamedTuple):
@@ -98,31 +101,40 @@ def _write_files(
     """Writes regular files first and links last, so that nothing is written through a link."""
     left_out = []
     links = []
+    database = repository.database
     for file, path in zip(tree.files, paths, strict=True):
-        data = repository.database.read_blob(BlobId(file.blob))
         if file.mode == _LINK:
-            links.append((path, bytes(data)))
+            target = database.read_blob(BlobId(file.blob), largest=_LONGEST_TARGET)
+            links.append((path, bytes(target)))
             continue
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         try:
-            fd = os.open(target, flags, 0o777 if file.mode & 0o100 else 0o666)
+            fd = os.open(place, flags, 0o777 if file.mode & 0o100 else 0o666)
         except FileExistsError:
             raise ConflictError(
                 f"{path} and another file of the snapshot have one name on this file system",
                 hint="clone to a file system that tells upper and lower case apart",
             ) from None
         with open(fd, "wb") as out:
-            out.write(data)
+            out.writelines(_pieces(database, file))
     for path, points_to in links:
         if _escapes(path, points_to):
             left_out.append(path)
             continue
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.symlink(points_to, os.fsencode(target))
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.symlink(points_to, os.fsencode(place))
     return tuple(left_out)
+
+
+def _pieces(database: Database, file: TreeFile | GivenFile) -> Iterable[Buffer]:
+    """The bytes of a file, in bounded memory; CorruptError where they are more than it says."""
+    blob = BlobId(file.blob)
+    if file.size <= _AT_ONCE:
+        return [database.read_blob(blob, largest=file.size)]
+    return database.stream_blob(blob, largest=file.size)
 
 
 def _make_folder(root: Path, path: str) -> None:
@@ -161,9 +173,8 @@ def _write_inputs(run: RunView, result: Clone, inputs: Sequence[str], folder: Pa
     if inputs:
         (folder / INPUTS).mkdir()
     for file, name in zip(run.opening.given, inputs, strict=True):
-        data = run.repository.database.read_blob(BlobId(file.blob))
         with open(folder / INPUTS / name, "xb") as out:
-            out.write(data)
+            out.writelines(_pieces(run.repository.database, file))
     origin = run.repository.format.repository.hex()
     marker = {"run": run.name, "id": run.run_id, "origin": origin, "script": run.opening.script}
     parameters = dict(run.opening.options)

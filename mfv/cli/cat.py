@@ -19,6 +19,9 @@ def command(
     load: Annotated[
         bool, option("--load", help="Unpickle the value and print it: runs the code it names.")
     ] = False,
+    trust: Annotated[
+        bool, option("--trust", help="Unpickle it also where the repository is not trusted.")
+    ] = False,
     raw: Annotated[bool, option("--raw", help="The stored frames, one after another.")] = False,
 ) -> int:
     """Write out an artifact or a file of the code.
@@ -27,12 +30,15 @@ def command(
     a pickle: --load makes it again and prints it, --raw writes its frames without running
     anything.
 
+    Of a repository that is not yours, and that you do not trust (see `mfv trust`), --load makes
+    only values of harmless data.
+
     Examples: mfv cat 42/accuracy · mfv cat 42/figure > figure.png · mfv cat 42:train.py
     """
     repo = repository()
     named = _run_and_path(repo, target)
     if named is not None:
-        _write(_file(*named))
+        _write_blob(repo, _file(*named))
         return EXIT_OK
     found = find_object(repo, target)
     if found.artifact is None:
@@ -40,20 +46,28 @@ def command(
             f"{target!r} is no artifact", hint=f"`mfv show {target}` lists what there is"
         )
     with told_if_gone(found.run.state, found.artifact.name):
-        _cat(repo, found.artifact, target, load=load, raw=raw)
+        if load and not raw and found.artifact.serializer == PICKLE:
+            _load(repo, found.run, found.artifact, target, trust=trust)
+        else:
+            _cat(repo, found.artifact, target, raw=raw)
     return EXIT_OK
 
 
-def _cat(repo: Repository, artifact: Artifact, target: str, *, load: bool, raw: bool) -> None:
+def _load(repo: Repository, run: RunView, artifact: Artifact, target: str, *, trust: bool) -> None:
+    from mfv.repo.trust import load
+
+    manifest = run.manifest
+    origin = None if manifest is None else manifest.origin
+    value = load(repo, artifact, target, origin=origin, trust=trust or None, once="--trust")
+    _print(str(value))
+
+
+def _cat(repo: Repository, artifact: Artifact, target: str, *, raw: bool) -> None:
     if artifact.serializer == SCALAR:
         _print(str(artifact.value))
     elif raw or artifact.serializer != PICKLE:
         for frame in artifact.frames:
             _write_blob(repo, frame.id)
-    elif load:
-        from mfv.repo.artifacts import load as load_artifact
-
-        _print(str(load_artifact(repo.database, artifact)))
     else:
         raise UsageError(
             f"{target!r} is a pickle of {artifact.type}, and a pickle is a program",
@@ -76,12 +90,12 @@ def _run_and_path(repo: Repository, target: str) -> tuple[RunView, str] | None:
     return None
 
 
-def _file(view: RunView, path: str) -> memoryview:
+def _file(view: RunView, path: str) -> BlobId:
     files = {f.path.decode("utf-8", "surrogateescape"): f for f in view.tree.files}
     if path not in files:
         hint = did_you_mean(path, files) or f"`mfv show {view.name} --code` lists its files"
         raise NotFoundError(f"the code of {view.name} has no file {path!r}", hint=hint)
-    return view.repository.database.read_blob(BlobId(files[path].blob))
+    return BlobId(files[path].blob)
 
 
 def _write(data: memoryview) -> None:

@@ -69,9 +69,9 @@ def command(
 
     def write(place: Path) -> None:
         from mfv.checkout.data import write_data
-        from mfv.verify.verifying import is_own
+        from mfv.repo.trust import is_trusted
 
-        written.append(write_data(view, place, trusted=trust or is_own(view)))
+        written.append(write_data(view, place, trusted=trust or is_trusted(view)))
 
     made = clone(view, target, write if data else None)
     if not json:
@@ -109,7 +109,8 @@ class _Done:
     def make_environment(self) -> None:
         from mfv.checkout.venv import make_environment
         from mfv.cli.reproducing import stopped_by_signals
-        from mfv.verify.verifying import environment_folder, is_own
+        from mfv.repo.trust import is_trusted
+        from mfv.verify.verifying import environment_folder
 
         place = environment_folder(self._clone)
         with stopped_by_signals(), tempfile.TemporaryDirectory(prefix="mfv-clone-") as work:
@@ -118,7 +119,7 @@ class _Done:
                 self._view.environment,
                 os.environ,
                 Path(work),
-                builds=self._trust or is_own(self._view),
+                builds=self._trust or is_trusted(self._view),
             )
         made = self._made
         if self._json:

@@ -12,6 +12,7 @@ from mfv.maintain.logarchive import ArchivePlan
 from mfv.maintain.marks import Marks
 from mfv.maintain.repack import Repacked, RepackPlan
 from mfv.maintain.retention import Policy
+from mfv.maintain.room import having_room, keep_reserve
 from mfv.maintain.sweep import RunsPlan
 from mfv.render.terminal import width
 from mfv.render.text import escape, table
@@ -88,7 +89,7 @@ def command(
     )
     swept = [one.name for one in runs.due]
     if not dry_run:
-        swept = sweep.run(repo, runs, policy, grace=trash)
+        swept = having_room(repo, lambda: sweep.run(repo, runs, policy, grace=trash))
     # What is removed just now is swept in time; what would be swept is taken for swept.
     going = list(runs.due) if dry_run else []
     if dry_run and trash == 0:
@@ -98,8 +99,11 @@ def command(
     marks = Marks(repo, [(one.flow, one.number) for one in going])
     planned = plan(repo, grace=grace, marks=marks)
     if not dry_run:
-        planned = run(repo, planned, grace=grace, marks=marks)
+        first = planned
+        planned = having_room(repo, lambda: run(repo, first, grace=grace, marks=marks))
     rewritten = _repack(repo, marks, grace, dry_run=dry_run) if rewrite else None
+    if not dry_run:
+        keep_reserve(repo)
     if json:
         from mfv.render.json import document
 

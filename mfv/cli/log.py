@@ -321,9 +321,11 @@ def _spark(history: History, runs: Sequence[RunView], name: str, columns: int) -
 
 def _judge(history: History, runs: Sequence[RunView]) -> int:
     """Damage costs the runs that it touches, never the listing; the exit status tells of it."""
+    from mfv.render.text import escape
+
     damaged = [run.name for run in runs if run.trouble is not None]
     log = history.repository.log
     problems = [*log.damaged.values(), *(f"{name} is damaged" for name in damaged)]
     for problem in problems[:5]:
-        print(f"warning: {problem} (`mfv fsck` says more)", file=sys.stderr)
+        print(f"warning: {escape(problem)} (`mfv fsck` says more)", file=sys.stderr)
     return EXIT_CORRUPT if problems else EXIT_OK

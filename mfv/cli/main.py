@@ -38,9 +38,11 @@ COMMANDS = {
     "logs": Entry("logs", "Print what tasks printed.", LOOK),
     "tag": Entry("tag", "List, add, move or remove tags.", NAME),
     "note": Entry("note", "Say something of a run.", NAME),
+    "sign": Entry("sign", "Sign runs, or tags on runs.", NAME),
     "clone": Entry("clone", "Bring back the code and inputs of a run.", REPRODUCE),
     "verify": Entry("verify", "Run a run again and prove that it gives the same.", REPRODUCE),
     "env": Entry("env", "Write out the environment of a run.", REPRODUCE),
+    "trust": Entry("trust", "Trust a repository that is somebody else's.", KEEP),
     "rm": Entry("rm", "Put runs into the trash, or let artifacts' bytes go.", KEEP),
     "restore": Entry("restore", "Bring runs back out of the trash.", KEEP),
     "op": Entry("op", "List what was done to tags, notes and the trash.", KEEP),
@@ -130,6 +132,7 @@ def report(error: Exception) -> int:
     from mfv.errors import EXIT_FAILED, MfvError
     from mfv.render.terminal import Paint, coloured
     from mfv.render.text import escape
+    from mfv.storage.local import hint_for
 
     paint = Paint(coloured(sys.stderr))
     try:
@@ -139,6 +142,8 @@ def report(error: Exception) -> int:
     message = error.message if isinstance(error, MfvError) else _plainly(error)
     print(f"{paint('error:', 'red', 'bold')} {escape(message, keep=chr(10))}", file=sys.stderr)
     hint = error.hint if isinstance(error, MfvError) else None
+    if isinstance(error, OSError):
+        hint = hint_for(error)
     if hint:
         print(f"{paint('hint:', 'cyan')} {escape(hint, keep=chr(10))}", file=sys.stderr)
     return error.exit_status if isinstance(error, MfvError) else EXIT_FAILED
@@ -159,9 +164,10 @@ def _drop_output() -> None:
 def _dispatch(words: list[str]) -> int:
     if words[:1] == ["--complete"]:
         from mfv.cli.completing import complete
+        from mfv.render.text import shown
 
         for text, about in complete(words[1] if len(words) > 1 else "mfv "):
-            print(f"{text}\t{about}" if about else text)
+            print(f"{text}\t{shown(about)}" if about else text)
         return 0
     if "--version" in _act_on_options(words):
         from mfv._version import __version__

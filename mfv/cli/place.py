@@ -1,6 +1,7 @@
 """Which repository a command means, as git finds it."""
 
 import os
+import sys
 
 from mfv.capture.user import user_at_host
 from mfv.errors import NotFoundError
@@ -21,7 +22,19 @@ def repository() -> Repository:
             f"no mfv repository in {os.getcwd()} or above it",
             hint="`mfv init` makes one here, and so does the first `mfv run FLOW.py`",
         )
-    return Repository.open(folder, writer=user_at_host())
+    return told(Repository.open(folder, writer=user_at_host()))
+
+
+def told(repo: Repository) -> Repository:
+    """`repo`; that it is somebody else's is said on stderr."""
+    if repo.standing == "foreign" and repo.folder is not None:
+        from mfv.render.text import escape
+        from mfv.repo.standing import owner_of
+
+        owner, place = owner_of(repo.folder), display(repo.folder)
+        text = f"note: {place} is of {owner}: nothing is written to it, and no pickle of it loaded"
+        print(escape(text), file=sys.stderr)
+    return repo
 
 
 def display(folder: str | os.PathLike[str]) -> str:

@@ -93,7 +93,10 @@ def _text(found: Found, code: bool, env: bool) -> str:
         return show.task_text(task, run.inputs(task), **style)
     if step is not None:
         return show.step_text(run, step, **style)
-    return show.run_text(run, run.last_task(), **style)
+    from mfv.cli.signed import signatures_of
+    from mfv.render.signatures import signed_text
+
+    return show.run_text(run, run.last_task(), signed_text(signatures_of(run)), **style)
 
 
 def _picture(found: Found) -> str | None:
@@ -108,7 +111,8 @@ def _picture(found: Found) -> str | None:
     from mfv.render.portrait import inline_picture
 
     try:
-        data = bytes(found.run.repository.database.read_blob(artifact.frames[0].id))
+        database = found.run.repository.database
+        data = bytes(database.read_blob(artifact.frames[0].id, largest=_PICTURE))
     except CorruptError:
         return None
     return inline_picture(data, os.environ)
@@ -142,4 +146,7 @@ def _json(found: Found, code: bool, env: bool) -> object:
         return showjson.task_json(task, run.inputs(task))
     if step is not None:
         return [showjson.task_json(one, run.inputs(one)) for one in run.tasks(step)]
-    return showjson.show_json(run)
+    from mfv.cli.signed import signatures_of
+    from mfv.render.signatures import signatures_json
+
+    return {**showjson.show_json(run), "signatures": signatures_json(signatures_of(run))}

@@ -30,11 +30,21 @@ class DataArtifact(RunPart):
     def data(self) -> Any:
         """The value, loaded anew each time and every byte verified.
 
-        This is what unpickles, and so runs what the pickle names. Raises CorruptError, or
-        LoadError where the value needs something that is not installed here.
-        Inside a step the record of its task then names what it read: see `Task.reads`.
+        This is what unpickles, and so runs what the pickle names: in repositories of one's own or
+        that one trusts. Raises CorruptError, LoadError where the value needs something that is
+        not installed here, or UntrustedError. Inside a step the record of its task then names what
+        it read: see `Task.reads`.
         """
-        value = self._run_data.load(self._artifact)
+        return self.load()
+
+    def load(self, *, trust: bool | None = None) -> Any:
+        """The value, as `data` has it.
+
+        `trust`: True unpickles it, whosever it is; False does not, whosever it is, and gives only
+        values of harmless data (numbers, text, containers, dates, arrays of numpy). Raises as
+        `data`; UntrustedError names what is not harmless.
+        """
+        value = self._run_data.load(self._artifact, self.pathspec, trust)
         note(self._run_data.origin_id, self._path, self._artifact)
         return value
 

@@ -15,7 +15,7 @@ from mfv.capture.user import user_at_host
 from mfv.client.errors import MetaflowNotFound
 from mfv.errors import NotFoundError
 from mfv.repo.names import State
-from mfv.repo.repository import FOLDER_NAME, Repository, find
+from mfv.repo.repository import FOLDER_NAME, Repository, find, is_made
 
 _SCHEME = "local@"
 
@@ -59,7 +59,7 @@ def metadata(place: str | os.PathLike[str]) -> str:
     """
     global _chosen
     folder = local_folder(os.fspath(place))
-    if not (folder / "format").exists() and (folder / FOLDER_NAME).is_dir():
+    if not is_made(folder) and (folder / FOLDER_NAME).is_dir():
         folder = folder / FOLDER_NAME
     Place(folder)  # raises before anything is changed
     _chosen = folder

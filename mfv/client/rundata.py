@@ -219,12 +219,19 @@ class RunData:
         run, id = task.origin
         return f"{self.flow}/{run}/{task.step}/{id}"
 
-    def load(self, artifact: Artifact) -> object:
-        """The value of an artifact, every byte verified. Unpickles."""
-        from mfv.repo.artifacts import load
+    def load(self, artifact: Artifact, name: str, trust: bool | None = None) -> object:
+        """The value of an artifact, every byte verified. Unpickles what is trusted."""
+        from mfv.repo.trust import load
 
         with self.place.lock, told_if_gone(self.state, artifact.name):
-            return load(self.place.repository.database, artifact)
+            return load(
+                self.place.repository,
+                artifact,
+                name,
+                origin=self.origin_id,
+                trust=trust,
+                once="`.load(trust=True)`",
+            )
 
     def read_blob(self, blob: bytes) -> bytes:
         from mfv.ids import BlobId

@@ -12,7 +12,7 @@ from mfv.manifest.records import Tree, TreeFile
 
 FileStatus = Literal["added", "removed", "changed", "mode"]
 
-_LARGEST = 2 * 1024 * 1024  # bytes; a larger file is compared as a whole
+LARGEST = 2 * 1024 * 1024  # bytes; a larger file is compared as a whole
 _MISSING_END = "\\ No newline at end of file"
 
 
@@ -65,7 +65,7 @@ def differing(before: Tree, after: Tree) -> list[_Pair]:
 def needed_blobs(before: Tree, after: Tree) -> set[bytes]:
     """The blobs whose content `diff_trees` wants to see."""
     files = (file for pair in differing(before, after) for file in (pair.before, pair.after))
-    return {file.blob for file in files if file is not None and file.size <= _LARGEST}
+    return {file.blob for file in files if file is not None and file.size <= LARGEST}
 
 
 def diff_trees(

@@ -24,6 +24,7 @@ from typing import NamedTuple, NoReturn
 
 import msgspec
 
+from mfv.errors import MfvError
 from mfv.flow.order import Order
 from mfv.flow.randomness import State, after_fork, before_fork
 from mfv.flow.spawning import Interpreter, spawn, unnamed_file
@@ -357,6 +358,8 @@ def perform(run: Run, order: Order, line: socket.socket) -> NoReturn:
         _open_streams()
         faulthandler.enable(sys.stderr)  # a crash in native code says in which line of Python
         code = run(order, line)
+    except MfvError as error:  # of the repository, before the step or behind it
+        print(f"error: {error}", file=sys.stderr)
     except BaseException:
         traceback.print_exc()
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -158,5 +159,5 @@ class History:
 
 
 def _taken(runs: Iterator[RunView], limit: int | None) -> Selection:
-    taken = list(islice(runs, limit))
+    taken = list(islice(runs, None if limit is None else min(limit, sys.maxsize)))
     return Selection(taken, lambda: sum(1 for _ in runs))

@@ -18,11 +18,15 @@ from typing import NamedTuple
 from mfv.errors import CorruptError, MfvError, StorageError
 from mfv.ids import ID_BYTES
 from mfv.index.errors import DamagedLogError, UnusableError
+from mfv.modes import Modes
 from mfv.repo.archive import read_entry
 from mfv.repo.log import read_tip
 from mfv.repo.repository import Repository
+from mfv.repo.standing import refuse_writing
+from mfv.storage.local import leads_away, storage_error
 
 _CURRENT = "current"
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe is not waited for
 _NAME = re.compile(r"[0-9a-f]{12}\.sqlite")
 
 _LONG_AGO = 3600.0  # seconds: none takes so long to be made
@@ -52,16 +56,36 @@ def opened(repository: Repository, kind: Kind) -> sqlite3.Connection | None:
     None where there cannot be one: the repository is no folder, or cannot be written and has
     none that is up to date, or its log is damaged.
     """
-    if repository.folder is None:
+    if repository.folder is None or leads_away(repository.folder, kind.folder):
         return None
+    may_write = repository.standing != "foreign"
     before = None
     while (path := current(repository.folder, kind.folder)) is not None and path != before:
         with contextlib.suppress(UnusableError, sqlite3.Error, OSError, DamagedLogError):
-            return _existing(repository, kind, path)
+            return _existing(repository, kind, path, may_write=may_write)
         before = path  # another process may have made a new one meanwhile
+    if not may_write:
+        return None
     with contextlib.suppress(sqlite3.Error, OSError, DamagedLogError):
         return _rebuild(repository, kind)
     return None
+
+
+def temporary(repository: Repository, kind: Kind) -> sqlite3.Connection | None:
+    """One that is gone with its connection, for where none can be kept; None of a damaged log.
+
+    In memory as long as it is small, then in the system's folder for temporary files.
+    """
+    connection = sqlite3.connect("", isolation_level=None)
+    try:
+        _fill_whole(connection, repository, kind)
+        return connection
+    except (sqlite3.Error, DamagedLogError):
+        connection.close()
+        return None
+    except BaseException:
+        connection.close()
+        raise
 
 
 def renewed(repository: Repository, kind: Kind) -> sqlite3.Connection:
@@ -72,15 +96,22 @@ def renewed(repository: Repository, kind: Kind) -> sqlite3.Connection:
         raise CorruptError(
             "the log is damaged, so there is no index of it", hint="`mfv fsck` says what is touched"
         ) from None
-    except (sqlite3.Error, OSError) as error:
-        raise StorageError(f"{kind.folder} cannot be written: {error}") from None
+    except OSError as error:
+        raise storage_error(error, "write", kind.folder) from None
+    except sqlite3.Error as error:
+        raise StorageError(
+            f"cannot write {kind.folder}: {error}", hint="check the room on the disk, then again"
+        ) from None
 
 
 def current(folder: str, kind: str) -> str | None:
     """The path of the one that counts, in a repository's folder; None without one."""
     try:
-        with open(os.path.join(folder, kind, _CURRENT), encoding="ascii") as file:
-            name = file.read(100)
+        descriptor = os.open(os.path.join(folder, kind, _CURRENT), _READ)
+        try:
+            name = os.read(descriptor, 100).decode("ascii")
+        finally:
+            os.close(descriptor)
     except (OSError, UnicodeError):
         return None
     path = os.path.join(folder, kind, name)
@@ -93,13 +124,17 @@ def _rebuild(repository: Repository, kind: Kind) -> sqlite3.Connection:
     Raises sqlite3.Error or OSError where that cannot be written, DamagedLogError.
     """
     assert repository.folder is not None
+    if repository.standing == "foreign":
+        raise refuse_writing(repository.folder)
     folder = os.path.join(repository.folder, kind.folder)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    if leads_away(repository.folder, kind.folder):
+        raise OSError(f"{folder} leads through a symbolic link")
+    repository.modes.make_folders(folder)
     before = current(repository.folder, kind.folder)
     made = os.path.join(folder, f"{os.urandom(6).hex()}.sqlite")
     try:
         _make(repository, kind, made)
-        _point(folder, made)
+        _point(folder, made, repository.modes)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(made)
@@ -109,27 +144,38 @@ def _rebuild(repository: Repository, kind: Kind) -> sqlite3.Connection:
 
 
 def _make(repository: Repository, kind: Kind, path: str) -> None:
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+    os.close(_create(path, repository.modes))
     connection = _connect(path)
     try:
-        # Nobody looks at it before it is done.
-        connection.executescript(
-            f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;{_META}{kind.tables}"
-        )
-        connection.execute("BEGIN")
-        number, head = kind.fill(connection, repository, 0, bytes(ID_BYTES))
-        _save(connection, repository, kind, number, head)
-        connection.execute("COMMIT")
-        connection.executescript(kind.indexes + "ANALYZE;")
+        _fill_whole(connection, repository, kind)
     finally:
         connection.close()
     _sync(path)
 
 
-def _point(folder: str, path: str) -> None:
+def _fill_whole(connection: sqlite3.Connection, repository: Repository, kind: Kind) -> None:
+    # Nobody looks at it before it is done.
+    connection.executescript(
+        f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;{_META}{kind.tables}"
+    )
+    connection.execute("BEGIN")
+    number, head = kind.fill(connection, repository, 0, bytes(ID_BYTES))
+    _save(connection, repository, kind, number, head)
+    connection.execute("COMMIT")
+    connection.executescript(kind.indexes + "ANALYZE;")
+
+
+def _create(path: str, modes: Modes) -> int:
+    """A new file; the journal that SQLite puts beside a database has the same mode as that."""
+    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    modes.settle(fd, os.fstat(fd))
+    return fd
+
+
+def _point(folder: str, path: str, modes: Modes) -> None:
     """Has `path` count from now on."""
     made = os.path.join(folder, f"{_CURRENT}-{os.urandom(6).hex()}")
-    with open(made, "x", encoding="ascii") as file:
+    with open(_create(made, modes), "w", encoding="ascii") as file:
         file.write(os.path.basename(path))
     _sync(made)
     os.replace(made, os.path.join(folder, _CURRENT))
@@ -160,8 +206,11 @@ def _clear(repository: str, kind: Kind, before: str | None) -> None:
                 os.unlink(path)
 
 
-def _existing(repository: Repository, kind: Kind, path: str) -> sqlite3.Connection:
-    writable = os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
+def _existing(
+    repository: Repository, kind: Kind, path: str, *, may_write: bool
+) -> sqlite3.Connection:
+    places = path, os.path.dirname(path)
+    writable = may_write and all(os.access(place, os.W_OK) for place in places)
     connection = _connect(path, read_only=not writable)
     try:
         _catch_up(connection, repository, kind, writable=writable)

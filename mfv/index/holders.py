@@ -16,6 +16,7 @@ from mfv.index import cachefile
 from mfv.index.errors import DamagedLogError
 from mfv.manifest.encoding import decode
 from mfv.manifest.records import Opening, Run, Task, TaskRef, Tree
+from mfv.repo import trees
 from mfv.repo.entries import Entry, OpenRun, SealRun, Tasks
 from mfv.repo.log import Log
 from mfv.repo.names import State
@@ -62,8 +63,10 @@ class Holders:
 
 
 def open_holders(repository: Repository) -> Holders | None:
-    """The cache, caught up; None where there cannot be one."""
+    """The cache, caught up, or one for this once; None where the log is damaged."""
     connection = cachefile.opened(repository, _KIND)
+    if connection is None:  # full or read-only, and nothing else tells who holds what
+        connection = cachefile.temporary(repository, _KIND)
     return None if connection is None else Holders(connection)
 
 
@@ -106,21 +109,22 @@ class _Writer:
                 self._task(decode(Task, self._read(TaskId(ref.manifest), ref.pack)))
 
     def _task(self, task: Task) -> None:
-        rows = [
+        rows = dict.fromkeys(
             (_short(frame.blob), task.flow, task.run, task.step, task.id, artifact.name)
             for artifact in task.artifacts
             if artifact.name not in task.inherited
             for frame in artifact.frames
-        ]
+        )
         self._connection.executemany("INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def _tree(self, flow: str, run: int, tree_id: bytes) -> None:
+    def _tree(self, flow: str, run: int, tree_id: bytes, *, is_part: bool = False) -> None:
         if self._connection.execute("SELECT 1 FROM trees WHERE id = ?", (tree_id,)).fetchone():
             return
         self._connection.execute("INSERT INTO trees VALUES (?)", (tree_id,))
         tree = decode(Tree, self._read(TreeId(tree_id), None))
+        trees.check(tree, is_part=is_part)
         for part in tree.parts:
-            self._tree(flow, run, part)
+            self._tree(flow, run, part, is_part=True)
         for file in tree.files:
             key, path = _short(file.blob), file.path.decode("utf-8", "replace")
             sql = "SELECT 1 FROM files WHERE blob = ? AND path = ?"

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mfv.errors import MfvError
 from mfv.index import schema
 from mfv.index.errors import UnusableError
 from mfv.index.states import state_of
@@ -14,6 +15,8 @@ from mfv.repo.names import RunState
 if TYPE_CHECKING:
     from mfv.query.fields import Catalog
     from mfv.query.sql import Stored
+
+_MOST = (1 << 63) - 1  # what SQLite takes for a number
 
 
 class Index:
@@ -24,11 +27,12 @@ class Index:
     ) -> None:
         """`renew` makes it anew where it turns out to be damaged."""
         self._renew = renew
+        self._trouble: MfvError | None = None  # of a pattern, of which SQLite only says that it was
         self._take(connection)
 
     def _take(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        connection.create_function("regexp", 2, _regexp, deterministic=True)
+        connection.create_function("regexp", 2, self._regexp, deterministic=True)
 
     def close(self) -> None:
         self._connection.close()
@@ -63,7 +67,7 @@ class Index:
         # Sorted are the short rows; the long ones are fetched of those that are wanted.
         sql = f"SELECT seq FROM runs WHERE {where} ORDER BY {order}"
         if limit is not None:
-            sql += f" LIMIT {int(limit)} OFFSET {int(offset)}"
+            sql += f" LIMIT {min(int(limit), _MOST)} OFFSET {min(int(offset), _MOST)}"
         for (seq,) in self.rows(sql, values):
             yield self._state(seq)
 
@@ -76,6 +80,9 @@ class Index:
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.DatabaseError:
+            trouble, self._trouble = self._trouble, None
+            if trouble is not None:
+                raise trouble from None
             self._make_anew()
             return self._connection.execute(sql, values).fetchall()
 
@@ -92,8 +99,11 @@ class Index:
         self._connection.close()
         self._take(self._renew())
 
+    def _regexp(self, pattern: str, text: object) -> bool:
+        from mfv.query.patterns import is_in
 
-def _regexp(pattern: str, text: object) -> bool:
-    from mfv.query.patterns import is_in
-
-    return isinstance(text, str) and is_in(pattern, text)
+        try:
+            return isinstance(text, str) and is_in(pattern, text)
+        except MfvError as error:
+            self._trouble = error
+            raise

@@ -25,4 +25,7 @@ def state_of(data: bytes) -> RunState:
     body, checksum = data[:-_SUM], data[-_SUM:]
     if crc32(body).to_bytes(_SUM, "big") != checksum:
         raise UnusableError
-    return _DECODER.decode(body)
+    try:
+        return _DECODER.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise UnusableError from None

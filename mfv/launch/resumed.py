@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from mfv.errors import UntrustedError
 from mfv.flow.graph import read_graph
 from mfv.flow.includefile import Included, IncludeFile, restore
 from mfv.flow.parameters import Parameter, collect
 from mfv.flow.spec import FlowSpec
 from mfv.repo.artifacts import load
+from mfv.repo.trust import refusal_of
 from mfv.repo.view import RunView
 from mfv.resume import check_step
 
@@ -52,9 +54,17 @@ def resume(
 ) -> Resumed:
     """Reads the inputs of the run of `view`; FlowError if the flow has no such step.
 
+    UntrustedError if the run may not be unpickled: its tasks take over what it left.
     `anew`: parameters, by name, that are not to be what they were.
     """
     check_step(read_graph(flow), step)
+    refused = refusal_of(view)
+    if refused is not None:
+        raise UntrustedError(
+            f"{view.name} is not gone on from, for that unpickles what it left, and "
+            f"{refused.reason}",
+            hint=refused.hint,
+        )
     opening = view.opening
     # What was kept secret was recorded by its attribute, with something else as its value.
     parameters = collect(flow).items()

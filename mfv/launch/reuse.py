@@ -15,6 +15,7 @@ from mfv.manifest.records import Environment, Opening, Tree
 from mfv.repo.names import RunState
 from mfv.repo.recorder import RunRecorder
 from mfv.repo.repository import Repository
+from mfv.repo.trust import is_trusted, refusal
 from mfv.repo.view import RunView
 from mfv.resume import Current, Earlier, Origin, Past, Present
 from mfv.resume.table import as_lines, plan
@@ -52,6 +53,10 @@ def origin_of(
         return _resumed(prepared, prepared.resumed, view, recorder, constants, note)
     if not prepared.reuse:
         return None
+    refused = refusal(repository)
+    if refused is not None:
+        note(f"nothing of earlier runs is reused: {refused.reason} ({refused.hint})")
+        return None
     present = Present(repository, opening, _secret(prepared))
     current = Current()
     runs = repository.log.state.listed(recorder.flow)
@@ -60,6 +65,8 @@ def origin_of(
 
     def earlier(state: RunState) -> Origin:
         view = RunView(repository, state)
+        if not is_trusted(view):  # made elsewhere
+            raise NotFoundError(f"{view.name} is not trusted")
         past = Past(view, present, same_secrets=False)
         number = recorder.number
         return Origin(view, prepared.graph, number, constants, past=past, current=current)

@@ -30,6 +30,7 @@ from mfv.repo.config import Process
 from mfv.repo.config import read as read_config
 from mfv.repo.recorder import RunRecorder
 from mfv.repo.repository import Repository
+from mfv.repo.signing import own_signer, sign
 from mfv.storage.local import LocalBackend
 
 
@@ -95,6 +96,7 @@ def _run(
         **prepared.beginning.facts,
         **more,
     }
+    signer = own_signer()  # a key that cannot be used is told before anything runs
     constants = constants_of(prepared.flow)
     flow_run = FlowRun(prepared.flow, prepared.graph, prepared.seen(), constants, facts)
     if way == "fork" and (others := other_threads()):
@@ -141,6 +143,10 @@ def _run(
                 commits.seal(outcome)
         finally:
             recorder.close()
+        if signer is not None:
+            state = repository.state.find(recorder.flow, recorder.number)
+            assert state is not None
+            sign(repository, state, signer)
         # Clones inside the folder are left out by design, run after run: no news.
         left_out = [one for one in recorder.opening.left_out if one.reason != NESTED_CLONE]
         return Result(recorder.name, outcome, len(left_out))

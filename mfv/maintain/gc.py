@@ -17,9 +17,11 @@ from mfv.errors import ConflictError, CorruptError, NotFoundError
 from mfv.ids import PackId
 from mfv.maintain.marks import Marks, refuse_damage
 from mfv.odb.packindex import key_of, list_packs
+from mfv.repo.archive import FOLDER
 from mfv.repo.entries import Condemn
 from mfv.repo.names import State
 from mfv.repo.repository import Repository
+from mfv.storage.base import settle
 from mfv.storage.local import LocalBackend
 
 GRACE = 3600.0  # seconds
@@ -104,6 +106,8 @@ def run(
                 pass  # every pack was on its way to an entry
             left = tuple(one for one in planned.doomed if one.pack in since.packs)
             planned = msgspec.structs.replace(planned, doomed=left)
+        if planned.leftover:
+            settle(repository.backend, FOLDER)  # who condemned them may have been killed just there
         delete_packs(repository, [*(one.pack for one in planned.doomed), *planned.leftover])
         return planned
 

@@ -15,6 +15,7 @@ from mfv.repo import archive
 from mfv.repo.archive import FOLDER
 from mfv.repo.log import CHECKPOINT, decode_entry, read_tip
 from mfv.repo.repository import Repository
+from mfv.storage.base import settle
 
 
 class ArchivePlan(msgspec.Struct, frozen=True):
@@ -75,10 +76,12 @@ def run(repository: Repository) -> ArchivePlan:
         end = last
     _move_checkpoint(repository, end)
     gone = [one for one in there - whole if one[1] <= end]
-    for one in gone:
-        backend.delete(archive.archive_key(*one))
     # What lies beside an archive counts no more, whoever wrote it.
     alone = [number for number in archive.list_entries(backend) if number <= end]
+    if not written and (gone or alone):
+        settle(backend, FOLDER)  # who wrote the archives may have been killed just there
+    for one in gone:
+        backend.delete(archive.archive_key(*one))
     for number in alone:
         backend.delete(archive.key_of(number))
     return ArchivePlan(end, len(alone), len(gone), written, stopped)

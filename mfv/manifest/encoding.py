@@ -13,11 +13,15 @@ from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import msgspec
 
-from mfv.errors import CorruptError
+from mfv.errors import CorruptError, MfvError
+from mfv.manifest.counting import holds_more_than
 
 R = TypeVar("R", bound=msgspec.Struct)
 
 LARGEST = 64 * 1024 * 1024  # bytes of one record
+# Values in one record, keys included, so that reading one takes memory within bounds. A kind that
+# lists much says so itself, by a class variable of this name in lower case.
+MOST_VALUES = 500_000
 
 _MAP_16 = b"\xde\x00"  # and the count in one more byte
 
@@ -27,8 +31,31 @@ _decoders: dict[type[msgspec.Struct], msgspec.msgpack.Decoder[msgspec.Struct]] =
 _shapes: dict[type[msgspec.Struct], _Shape] = {}
 
 
+class TooLargeError(MfvError):
+    """A record would be larger than any reader takes; nothing was written."""
+
+    code = "too-large"
+
+
 def encode(record: msgspec.Struct) -> bytes:
-    """The canonical bytes of `record`."""
+    """The canonical bytes of `record`; TooLargeError."""
+    data = _encoded(record)
+    if is_too_large(type(record), data):
+        kind = type(record).__name__
+        raise TooLargeError(
+            f"a {kind} record of {len(data)} bytes holds more than one may hold",
+            hint="a run has at most 150,000 tasks, a task 50,000 artifacts; or do it in parts",
+        )
+    return data
+
+
+def is_too_large(kind: type[msgspec.Struct], data: bytes) -> bool:
+    """Whether no record of that kind may be as large as `data`."""
+    most = getattr(kind, "most_values", MOST_VALUES)
+    return len(data) > LARGEST or holds_more_than(data, most)
+
+
+def _encoded(record: msgspec.Struct) -> bytes:
     data = _encoder.encode(_settled(record))
     # msgspec sizes a map's header for all fields of the record, also those that it leaves out.
     # Written so, one more field than 15 would change the bytes of every older record.
@@ -39,13 +66,13 @@ def encode(record: msgspec.Struct) -> bytes:
 
 def decode(kind: type[R], data: bytes) -> R:
     """The record of type `kind` that `data` encodes; CorruptError unless canonical."""
-    if len(data) > LARGEST:
+    if is_too_large(kind, data):
         raise CorruptError(f"a record of {len(data)} bytes is larger than any may be")
     try:
         record = _decoder(kind).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptError(f"a {kind.__name__} record cannot be read: {error}") from None
-    if encode(record) != data:
+    if _encoded(record) != data:
         raise CorruptError(f"a {kind.__name__} record is not in canonical form")
     return record  # type: ignore[return-value]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -10,6 +10,7 @@ from mfv.manifest.artifact import Artifact, Hash
 
 PackName = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 Origin = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]  # id of a repository
+MANY_VALUES = 1_500_000  # in a record that lists tasks, of which each takes nine
 TaskStatus = Literal["ok", "failed"]
 RunStatus = Literal["ok", "failed", "interrupted", "crashed"]
 
@@ -282,6 +283,7 @@ class RunName(msgspec.Struct, frozen=True, array_like=True):
 class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     """A sealed run. Its id is the run's true name."""
 
+    most_values: ClassVar[int] = MANY_VALUES
     flow: str
     number: int
     origin: Origin
@@ -290,7 +292,8 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     started: int
     ended: int
     tasks: tuple[TaskRef, ...]
-    results: tuple[Artifact, ...]  # the scalars of the end task
+    # The scalars of the end task.
+    results: Annotated[tuple[Artifact, ...], msgspec.Meta(max_length=100_000)]
     failure: Failure | None = None
     failed_step: str | None = None
     # The runs that its tasks read from, or are clones of; None: not noted, the tasks know.

@@ -23,6 +23,8 @@ SPREAD = 4  # the smallest piece is an average divided, the largest one multipli
 # Of a huge blob the pieces are larger: what is kept of each in memory would outweigh the rest.
 _PIECES = 64 * 1024  # about so many, at most …
 _LARGEST_AVERAGE = 512 << 10  # … up to pieces of this size, in bytes
+# Larger ones are cut: no piece may be larger than what a reader believes of a chunk.
+_LARGEST_ITEM = 16 << 20  # bytes
 
 
 @cache
@@ -55,6 +57,8 @@ def cut(data: memoryview, item: Item | None = None, of: int | None = None) -> It
             yield data
         return
     width = item[1] if item is not None else 1
+    if width > _LARGEST_ITEM:
+        width = 1
     start = 0
     for chunk in _cutter(average).cut_buf(data):
         end = chunk.offset + chunk.length

@@ -29,15 +29,18 @@ _LANES_FROM = 4 << 20  # bytes
 class Database(Objects):
     """All objects of one repository: single ones, and blobs made of several."""
 
-    def read_blob(self, blob: BlobId) -> memoryview:
+    def read_blob(self, blob: BlobId, *, largest: int | None = None) -> memoryview:
         """The bytes of a blob, verified, as writable memory of the caller's own.
 
         Raw blobs that lie in one piece are mapped and not read up front; the memory never
-        writes back. CorruptError if any of it is missing or damaged.
+        writes back. CorruptError if any of it is missing or damaged; and, before anything is
+        read, if it has more than `largest` bytes: who names a blob may lie about its size.
         """
-        return self._any_copy(blob, lambda location: self._read_blob(blob, location))
+        return self._any_copy(blob, lambda location: self._read_blob(blob, location, largest))
 
-    def stream_blob(self, blob: BlobId, *, each: bool = True) -> Iterator[Buffer]:
+    def stream_blob(
+        self, blob: BlobId, *, each: bool = True, largest: int | None = None
+    ) -> Iterator[Buffer]:
         """The bytes of a blob a piece at a time, in bounded memory, each verified before it comes.
 
         CorruptError if any of it is missing or damaged; at the end if, whole as they are, the
@@ -47,6 +50,7 @@ class Database(Objects):
         location = self._locate(blob)[0]
         whole = location.record.kind == ChunkId.kind
         chunks = [location] if whole else self._any_copy(blob, self._chunks)
+        _check_size(chunks, largest)
         with Hashing() as hashing:
             for piece in self._in_order(self._verified if each else self._together, chunks):
                 hashing.take(memoryview(piece))
@@ -209,9 +213,11 @@ class Database(Objects):
         chunks = self._chunks(location)
         return chunks if in_one_piece(chunks) else []
 
-    def _read_blob(self, blob: BlobId, location: Location) -> memoryview:
+    def _read_blob(self, blob: BlobId, location: Location, largest: int | None) -> memoryview:
         whole = location.record.kind == ChunkId.kind
-        return self._read_chunks(blob, [location] if whole else self._chunks(location))
+        chunks = [location] if whole else self._chunks(location)
+        _check_size(chunks, largest)
+        return self._read_chunks(blob, chunks)
 
     def _read_chunks(self, blob: BlobId, chunks: list[Location]) -> memoryview:
         """The bytes of `blob`, verified."""
@@ -309,12 +315,13 @@ class Database(Objects):
         return self._places(self._recipe(location), location.pack)
 
     def _places(self, chunks: list[ChunkId], pack: PackId) -> list[Location]:
-        found = []
+        found: dict[ChunkId, Location] = {}  # one that comes again is looked up once
         for chunk in chunks:
-            copies = self._locate(chunk)
-            same = (copy for copy in copies if copy.pack == pack)
-            found.append(next(same, copies[0]))
-        return found
+            if chunk not in found:
+                copies = self._locate(chunk)
+                same = (copy for copy in copies if copy.pack == pack)
+                found[chunk] = next(same, copies[0])
+        return [found[chunk] for chunk in chunks]
 
     def _recipe(self, location: Location) -> list[ChunkId]:
         return _chunk_ids(self._decode(location))
@@ -338,7 +345,16 @@ def _chunk_ids(recipe: Buffer) -> list[ChunkId]:
     payload = bytes(recipe)
     if len(payload) % ID_BYTES:
         raise CorruptError("its list of chunks is cut short")
-    return [ChunkId(payload[i : i + ID_BYTES]) for i in range(0, len(payload), ID_BYTES)]
+    ids = (ChunkId(payload[i : i + ID_BYTES]) for i in range(0, len(payload), ID_BYTES))
+    once: dict[ChunkId, ChunkId] = {}  # many may be one: zeros, say
+    return [once.setdefault(one, one) for one in ids]
+
+
+def _check_size(chunks: list[Location], largest: int | None) -> None:
+    if largest is not None:
+        size = sum(record.size for _, record in chunks)
+        if size > largest:
+            raise CorruptError(f"it has {size} bytes, where at most {largest} were expected")
 
 
 def _parts(chunks: list[Location]) -> Iterator[list[Location]]:

@@ -28,9 +28,10 @@ MAX_DEPTH = 4
 GROUP = 4 << 20  # bytes raw, at most, that a writer puts together
 BASE = 8 << 20  # bytes raw, at most, that it puts before them
 
-# What a reader believes of a claim.
-CREDIBLE_BASE = 64 << 20  # bytes raw
-_CREDIBLE_GROUP = 64 << 20  # bytes raw
+# What a reader believes of a claim. At each depth it may have to hold a base.
+CREDIBLE_DEPTH = 8
+CREDIBLE_BASE = 16 << 20  # bytes raw
+_CREDIBLE_GROUP = 16 << 20  # bytes raw
 _CREDIBLE_COUNT = 4096  # chunks of the base
 
 _HEAD = struct.Struct("<II")

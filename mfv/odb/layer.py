@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mfv.errors import CorruptError, FormatTooNewError
@@ -56,9 +56,11 @@ class Layer:
             raise CorruptError("no layer")
         if version != VERSION or order != _ORDER:
             raise FormatTooNewError("a layer of another version or machine")
+        if not LEAST_BITS <= bits <= MOST_BITS:  # before it is the exponent of anything
+            raise CorruptError(f"a layer over {bits} bits of an id")
         sizes = (PACK_ID_BYTES * count, _NUMBER * (count + 1), _NUMBER * ((1 << bits) + 1))
         columns = (*sizes, _NUMBER * self.objects, _NUMBER * self.objects)
-        if not LEAST_BITS <= bits <= MOST_BITS or _START + sum(columns) != len(data):
+        if _START + sum(columns) != len(data):
             raise CorruptError("a layer of another size than it says")
         head = _START + sum(sizes[:2])
         seals = bytes(data[_HEADER.size : _START])
@@ -83,23 +85,19 @@ class Layer:
         self._body = data[head:]
         self._body_seal = seals[ID_BYTES:]
 
-    def find(self, head: int, tail: bytes) -> Sequence[Place]:
+    def find(self, head: int, tail: bytes) -> Iterator[Place]:
         """Where an id may lie, of which `head` is the first four bytes and `tail` bytes 1 to 4."""
         bucket = head >> self._shift
         low = self.fan[bucket]
         tails = self.tails[low : self.fan[bucket + 1]].tobytes()
         at = tails.find(tail)
-        if at < 0:
-            return ()
-        found = []
         while at >= 0:
             if not at % _NUMBER:  # else it is the end of one and the beginning of the next
                 number = self.numbers[low + at // _NUMBER]
                 pack = bisect_right(self.starts, number) - 1
                 if pack < self._count:
-                    found.append(Place(self.pack(pack), number - self.starts[pack]))
+                    yield Place(self.pack(pack), number - self.starts[pack])
             at = tails.find(tail, at + 1)
-        return found
 
     def pack(self, place: int) -> PackId:
         """The pack that stands at `place`."""

@@ -145,6 +145,8 @@ class Objects:
     def _group(self, location: Location) -> Expanded:
         """The whole group of the chunk at `location`; what it builds on is verified."""
         pack, record = location
+        if record.depth > delta.CREDIBLE_DEPTH:
+            raise CorruptError(f"a group that leads through {record.depth} others")
 
         def expand() -> Expanded:
             group = delta.parse(self._stored(location))

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mfv.errors import CorruptError, FormatTooNewError
-from mfv.ids import ID_BYTES, ObjectId, PackId, Seal
+from mfv.ids import ID_BYTES, ChunkId, ObjectId, PackId, Seal
 
 Buffer = bytes | bytearray | memoryview
 
@@ -27,7 +27,12 @@ HEADER = struct.Struct("<7sB16s40x")
 RECORD = struct.Struct("<32sBBBxIQQQ")
 TRAILER = struct.Struct("<QQ16x32s")
 
-MAX_OBJECT = 1 << 32  # bytes raw; a larger claim is refused before anything is allocated
+# Larger claims are refused before anything is allocated.
+MAX_CHUNK = 1 << 25  # bytes raw
+MAX_OBJECT = 1 << 26  # bytes raw, of records and of lists of chunks
+
+# A writer begins a new pack behind so many objects, so that an index is read as a whole.
+PACK_OBJECTS = 1 << 20
 
 
 class Record(NamedTuple):
@@ -171,7 +176,7 @@ def parse_record(index: Buffer, at: int, payload_end: int) -> Record:
     object_id, kind, codec, depth, within, offset, stored, size = RECORD.unpack_from(index, at)
     if offset < HEADER.size or offset + stored > payload_end:
         raise CorruptError("an object lies outside its payload")
-    if size > MAX_OBJECT:
+    if size > MAX_OBJECT or (size > MAX_CHUNK and kind == ChunkId.kind):
         raise CorruptError(f"an object claims {size} bytes")
     return Record(object_id, kind, codec, offset, stored, size, depth, within)
 

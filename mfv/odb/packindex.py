@@ -21,6 +21,9 @@ SUFFIX = ".pack"
 
 # A pack of one small task is read whole by one call, which costs less than finding its parts.
 _ONE_READ = 16 << 10  # bytes
+# What a reader believes of an index: a pack of a gigabyte has a tenth of that.
+_LARGEST_INDEX = 128 << 20  # bytes
+_COPIES = 16  # of one object in one pack; no writer makes more than two
 # Kept of the indexes that were read last: some hundred small packs, or a few of the largest.
 _KEPT = 16 << 20  # bytes
 
@@ -71,6 +74,8 @@ def read_sealed(backend: Backend, pack: PackId) -> Sealed:
         if len(trailer) != TRAILER.size:
             raise CorruptError("it is cut short")
         offset, length = packs.index_range(trailer, size)
+        if length > _LARGEST_INDEX:
+            raise CorruptError(f"its trailer claims an index of {length} bytes")
         if length + TRAILER.size <= len(end):
             raw = end[len(end) - TRAILER.size - length : -TRAILER.size]
         else:
@@ -127,9 +132,9 @@ class SealedIndexes:
         raw, size = sealed.raw, RECORD.size
         positions = range(0, len(raw), size)
         place = bisect_left(positions, object_id, key=lambda at: raw[at : at + ID_BYTES])
-        found = []
+        found: list[Record] = []
         for at in positions[place:]:
-            if raw[at : at + ID_BYTES] != object_id:
+            if raw[at : at + ID_BYTES] != object_id or len(found) == _COPIES:
                 break
             found.append(_parsed(pack, sealed, at))
         return found

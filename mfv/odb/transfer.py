@@ -15,7 +15,7 @@ from mfv.errors import CorruptError, FormatTooNewError
 from mfv.ids import ChunkId, ObjectId, PackId
 from mfv.odb.codec import Codec
 from mfv.odb.database import Database
-from mfv.odb.pack import ALIGNMENT, Member, PackBuilder, Receipt, Record
+from mfv.odb.pack import ALIGNMENT, PACK_OBJECTS, Member, PackBuilder, Receipt, Record
 from mfv.odb.packindex import Location, key_of, read_index
 from mfv.odb.pipeline import PutStream
 from mfv.odb.verified import Verified
@@ -173,7 +173,8 @@ class _Out:
         self, members: Sequence[Member], record: Record, stored: Buffer, *, follows: bool
     ) -> None:
         """Appends a range; `follows`: it lay right behind the one that was added last."""
-        if not follows and self._builder.size > FULL:
+        full = self._builder.size > FULL or len(self._builder.records) >= PACK_OBJECTS
+        if not follows and full:
             self._write()
         raw = record.codec == Codec.RAW and record.kind == ChunkId.kind
         # As it was. What follows one that is aligned stays behind it without a gap.

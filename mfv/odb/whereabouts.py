@@ -35,6 +35,9 @@ MANY_OBJECTS = 1 << 15
 # A new layer takes over those up to four times as large as all that it has: so there are a
 # handful at most, and an object is written anew a few times in the life of a repository.
 _ABSORB = 4
+# Of one object so many copies are told, once confirmed. Writers make a handful; who made thousands
+# wants them all to be looked at, again and again.
+_COPIES = 64
 
 
 class PackIndex:
@@ -92,13 +95,20 @@ class PackIndex:
         """Learns of every pack that came since."""
         with self._lock:
             self._open()
-            there = set(self._backend.list(FOLDER))
-            new = sorted(there - self._covered_keys() - set(map(key_of, self._skipped())))
-            layers = self._read(pack for pack in map(pack_of, new) if pack is not None)
-            self._unsaved = (*self._unsaved, *layers)
-            if not self._save(there) and layers:
-                self._use(self._saved, _together(self._unsaved))
+            # What a listed pack held that is gone when it is read lies in one that came since.
+            while not self._refresh():
+                pass
             self._complete = True
+
+    def _refresh(self) -> bool:
+        """Learns of the packs that are listed now; False if one of them was gone already."""
+        there, gone = set(self._backend.list(FOLDER)), len(self._gone)
+        new = sorted(there - self._covered_keys() - set(map(key_of, self._skipped())))
+        layers = self._read(pack for pack in map(pack_of, new) if pack is not None)
+        self._unsaved = (*self._unsaved, *layers)
+        if not self._save(there) and layers:
+            self._use(self._saved, _together(self._unsaved))
+        return len(self._gone) == gone
 
     def load_all(self) -> None:
         """Learns all locations from the packs' own indexes; from now on no cache is used.
@@ -166,6 +176,8 @@ class PackIndex:
         head, tail = split(object_id)
         for layer in self._layers:
             for place in layer.find(head, tail):
+                if len(found) >= _COPIES:
+                    break
                 self._confirm(place, object_id, found)
         if found and self._gone:
             return [copy for copy in found if copy.pack not in self._gone]
@@ -227,10 +239,13 @@ class PackIndex:
         batch: list[tuple[PackId, bytes]] = []
         objects = 0
         for pack in packs:
-            with contextlib.suppress(NotFoundError), self._set_aside(pack):
-                raw = self._sealed.read(pack).raw
-                batch.append((pack, raw))
-                objects += len(raw) // RECORD.size
+            try:
+                with self._set_aside(pack):
+                    raw = self._sealed.read(pack).raw
+                    batch.append((pack, raw))
+                    objects += len(raw) // RECORD.size
+            except NotFoundError:
+                self._gone.add(pack)  # no pack comes back
             if objects >= merge.PYTHON_MOST:  # so many records of 64 bytes are held at a time
                 layers.append(merge.build(batch))
                 batch, objects = [], 0

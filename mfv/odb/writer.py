@@ -26,11 +26,12 @@ from mfv.odb.codec import Codec, Plan
 from mfv.odb.database import Database
 from mfv.odb.intake import Hashed, Packed
 from mfv.odb.item import Item
-from mfv.odb.pack import Member, PackBuilder, Receipt
-from mfv.odb.packindex import key_of
+from mfv.odb.pack import PACK_OBJECTS, Member, PackBuilder, Receipt
+from mfv.odb.packindex import FOLDER, key_of
 from mfv.odb.pipeline import Hashing, Lanes, PutStream
 from mfv.odb.source import Piece, ReadAt, from_memory, from_reader, hash_all, reader_of
 from mfv.odb.verified import Verified
+from mfv.storage.base import settle
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 # A parcel travels through a pipe and waits in the scheduler's memory.
 PARCEL_LIMIT = 256 * 1024  # bytes stored
 _PACK_LARGEST = 1 << 30  # bytes
+
 # A pack that grows beyond this is written while it grows, which also bounds what waits in memory.
 _STREAM_FROM = 8 << 20  # bytes
 _HANDING = 1 << 20  # bytes handed over at a time, at least
@@ -102,6 +104,7 @@ class Writer:
         self._good: dict[bytes, frozenset[PackId]] = {}  # those found whole, and what they need
         self._receipts: list[Receipt] = []
         self._relied: set[PackId] = set()
+        self._settled = True  # whether all that is relied on was seen to be durable
 
     def add_blob(
         self,
@@ -300,6 +303,8 @@ class Writer:
     def flush(self) -> Outcome:
         """Writes what was gathered as packs; durable when this returns."""
         self._take_in()
+        if not self._settled and not self._builder.records:  # a new pack settles the others too
+            settle(self._database.backend, FOLDER)
         self._write_pack()
         self._close_lanes()
         return Outcome(self._receipts, self._relied)
@@ -343,6 +348,7 @@ class Writer:
             except CorruptError:
                 continue
             if not needed & self._avoid:
+                self._settled = False  # of a process that may have been killed just there
                 return needed
         return None
 
@@ -364,7 +370,7 @@ class Writer:
             self._take_in()
 
     def _append(self, packed: Packed, *, align: bool) -> None:
-        if self._builder.size > _PACK_LARGEST:
+        if self._builder.size > _PACK_LARGEST or len(self._builder.records) >= PACK_OBJECTS:
             self._write_pack()
         self._builder.add(packed.members, packed.codec, packed.stored, packed.depth, align=align)
         self._relied |= packed.relied

@@ -101,7 +101,7 @@ def _code(node: Any) -> str | None:
         return None
     try:
         unit = bytes(state[8][1][0].data).decode("ascii")
-    except (AttributeError, IndexError, TypeError, UnicodeDecodeError):
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
         return None
     order = state[1] if state[1] in ("<", ">") else "<"
     return f"{order}{arguments[0]}[{unit}]" if unit.isalpha() else None

@@ -20,7 +20,7 @@ def table_of(node: Any) -> Table | None:
     if node.call.name == "pandas.DataFrame":
         try:
             return _frame(node)
-        except (_UnknownError, TypeError, ValueError, AttributeError, IndexError):
+        except (_UnknownError, TypeError, ValueError, AttributeError, LookupError, OverflowError):
             return None
     return None
 

@@ -87,10 +87,17 @@ def value_of(field: Field, facts: Facts) -> Plain:
 @lru_cache(maxsize=64)
 def glob_pattern(glob: str) -> re.Pattern[str]:
     """A glob, of which `*` and `?` alone mean something, as a pattern for whole names."""
-    pieces = re.split(r"([*?]+)", glob)
-    wild = (".*" if "*" in piece else "." * len(piece) for piece in pieces[1::2])
-    plain = [re.escape(piece) for piece in pieces[::2]]
-    return re.compile("".join(a + b for a, b in zip(plain, [*wild, ""], strict=True)), re.DOTALL)
+    first, *others = re.split(r"\*+", glob)
+    if not others:
+        return re.compile(_literal(first), re.DOTALL)
+    *middle, last = others
+    # Of what stands between two `*` the first place will do: none other is tried.
+    found = "".join(f"(?>.*?{_literal(piece)})" for piece in middle if piece)
+    return re.compile(f"{_literal(first)}{found}.*{_literal(last)}", re.DOTALL)
+
+
+def _literal(piece: str) -> str:
+    return "".join("." if char == "?" else re.escape(char) for char in piece)
 
 
 def _is_zero(field: Field, facts: Facts) -> bool:

@@ -1,26 +1,74 @@
-"""Regular expressions that a query may use: those whose cost is bounded by the text's length."""
+"""Regular expressions that a query may use: none that takes for ever, and none for long.
+
+What can be told of a pattern by itself is refused at once. Others take long on a text that was made
+for it: they are given so much time and no more.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import re
+import signal
+import threading
+from collections.abc import Iterator
 from functools import lru_cache
+from types import FrameType
 from typing import Any
+
+from mfv.errors import UsageError
 
 LONGEST_PATTERN = 1000  # characters
 LONGEST_TEXT = 10_000  # characters of a value that are searched
+_SECONDS = 2.0  # of computing that one value may take
+_AT_ONCE = 300  # characters of a value that no pattern that passes takes long for
+
+
+class TooSlowError(UsageError):
+    """A pattern takes too long on a text."""
+
+    code = "pattern"
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Ends what a pattern does after so many seconds of computing, with TooSlowError.
+
+    In the main thread alone, for signals come there; what others ask goes on until it is done.
+    """
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getitimer(signal.ITIMER_VIRTUAL)[0]:
+        yield
+        return
+    before = signal.signal(signal.SIGVTALRM, _end)
+    try:
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise TooSlowError(
+        "the pattern takes too long on some text here",
+        hint="let it repeat fewer things, or begin with what it must find",
+    )
 
 
 def check_pattern(pattern: str) -> str | None:
     """What is wrong with a pattern; None if it can be used."""
     if len(pattern) > LONGEST_PATTERN:
         return f"it has more than {LONGEST_PATTERN} characters"
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        return str(error)
     from re import _parser as parser  # type: ignore[attr-defined]
 
-    if _explodes(parser.parse(pattern), False):
+    try:
+        re.compile(pattern)
+        explodes = _explodes(parser.parse(pattern), False)
+    except RecursionError:
+        return "its groups are too deep"
+    except (re.error, OverflowError) as error:
+        return str(error)
+    if explodes:
         return "a repetition within a repetition, or a back reference, can take for ever"
     return None
 
@@ -31,8 +79,11 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def is_in(pattern: str, text: str) -> bool:
-    """Whether a checked pattern is found in the beginning of `text`."""
-    return _compiled(pattern).search(text[:LONGEST_TEXT]) is not None
+    """Whether a checked pattern is found in the beginning of `text`; TooSlowError."""
+    if len(text) <= _AT_ONCE:
+        return _compiled(pattern).search(text) is not None
+    with within(_SECONDS):
+        return _compiled(pattern).search(text[:LONGEST_TEXT]) is not None
 
 
 def _explodes(parsed: Any, repeated: bool) -> bool:

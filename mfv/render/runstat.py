@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mfv.diff.code import FileChange
 from mfv.diff.runs import RunDiff, ValueChange
 from mfv.render.terminal import Paint
-from mfv.render.text import cut, escape
+from mfv.render.text import cut, escape, shown
 from mfv.render.units import count
 from mfv.render.values import change_text, difference_text, scalar_text
 
@@ -48,6 +48,6 @@ def _change(change: ValueChange) -> str:
     if change.before is None or change.after is None:
         one, word = (change.after, "new") if change.before is None else (change.before, "gone")
         assert one is not None
-        return f"{name} {scalar_text(one) if not one.frames else one.type} ({word})"
+        return f"{name} {scalar_text(one) if not one.frames else shown(one.type)} ({word})"
     text = change_text(change.before, change.after)
     return f"{name} {text}{difference_text(change.before, change.after)}"

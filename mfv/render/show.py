@@ -18,10 +18,16 @@ from mfv.render.units import age, count, date, duration, size
 from mfv.render.values import kind_text, scalar_text, value_text
 
 _BAR = 20  # columns of a line of time
+_FRAMES = 100  # frames, or columns of a table, that are listed of one artifact
 
 
-def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> str:
-    """A run: how it went, what it was given, what it made. `last`: the task that ended it."""
+def run_text(
+    run: ShownRun, last: Task | None, signed: str = "", *, width: int, paint: Paint
+) -> str:
+    """A run: how it went, what it was given, what it made.
+
+    `last`: the task that ended it. `signed`: by whom, in words.
+    """
     opening = run.opening
     when = f"{date(run.started)}, {age(time.time() - run.started / 1e6)}"
     facts = [
@@ -31,6 +37,7 @@ def run_text(run: ShownRun, last: Task | None, *, width: int, paint: Paint) -> s
         ("let go", ", ".join(escape(name) for name in run.state.dropped)),
         ("lost", _lost_text(run)),
         ("tags", " ".join(escape(tag) for tag in run.tags)),
+        ("signed", signed),
         ("by", escape(f"{opening.user}@{opening.host}")),
         ("command", escape(" ".join(opening.argv))),
         ("code", _code_text(run, opening)),
@@ -155,13 +162,16 @@ def artifact_text(
     if portrait is not None:
         lines += portrait_lines(portrait, width=width, paint=paint)
     if summary.columns and (portrait is None or portrait.unknown):
-        rows = [(escape(column.name), escape(column.kind)) for column in summary.columns]
+        rows = [(escape(one.name), escape(one.kind)) for one in summary.columns[:_FRAMES]]
         lines += ["", *(f"  {line}" for line in table(rows, width=width - 2))]
     if artifact.frames:
         lines += ["", paint("frames", "bold")]
         lines += [
-            f"  {frame.id}  {pad(size(frame.size), 8, right=True)}" for frame in artifact.frames
+            f"  {frame.id}  {pad(size(frame.size), 8, right=True)}"
+            for frame in artifact.frames[:_FRAMES]
         ]
+        if len(artifact.frames) > _FRAMES:
+            lines.append(f"  and {len(artifact.frames) - _FRAMES} more: --json lists them")
     if artifact.serializer != SCALAR:
         how = " --load" if artifact.serializer == PICKLE else ""
         lines += ["", paint(f"`mfv cat{how} {escape(where)}`", "dim")]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 
+_FOREVER = 86400.0 * 1_000_000  # seconds
+
 
 def duration(seconds: float) -> str:
-    """`0.42s`, `12.4s`, `3m 05s`, `2h 07m`, `4d 01h`."""
+    """`0.42s`, `12.4s`, `3m 05s`, `2h 07m`, `4d 01h`; `?` for what can be none."""
     # The bounds are where the text would round up to the next unit.
     if seconds < 9.995:
         return f"{max(seconds, 0):.2f}s"
+    if not seconds < _FOREVER:
+        return "?"  # not a number, or no time that anything took
     if seconds < 59.95:
         return f"{seconds:.1f}s"
     whole = int(seconds + 0.5)

@@ -24,18 +24,18 @@ def kind_text(artifact: Artifact) -> str:
     """What it is in a few words: `float64[450, 64]`, `DataFrame 178 x 14`, `dict of 5`."""
     summary = artifact.summary
     if artifact.serializer == SCALAR:
-        return artifact.type
+        return shown(artifact.type)
     if summary.dtype is not None and summary.shape is not None:
         prefix = _ARRAYS.get(artifact.type, f"{_short(artifact.type)} ")
         dims = ", ".join(map(str, summary.shape))
-        return escape(f"{prefix}{summary.dtype}[{dims}]")
+        return shown(f"{prefix}{summary.dtype}[{dims}]")
     if summary.shape is not None:
-        return escape(f"{_short(artifact.type)} {' x '.join(map(str, summary.shape))}")
+        return shown(f"{_short(artifact.type)} {' x '.join(map(str, summary.shape))}")
     if summary.media is not None:
-        return escape(f"{summary.media}")
+        return shown(summary.media)
     if artifact.type in ("bytes", "str") or summary.length is None:
-        return escape(_short(artifact.type))
-    return escape(f"{_short(artifact.type)} of {summary.length}")
+        return shown(_short(artifact.type))
+    return shown(f"{_short(artifact.type)} of {summary.length}")
 
 
 def value_text(artifact: Artifact, width: int = 60) -> str:
@@ -58,7 +58,8 @@ def change_text(before: Artifact, after: Artifact) -> str:
     """What differs between two recorded values, as far as their records tell."""
     if before.serializer == after.serializer == SCALAR:
         if before.type != after.type:
-            return f"{before.type} {scalar_text(before)} -> {after.type} {scalar_text(after)}"
+            kinds = kind_text(before), kind_text(after)
+            return f"{kinds[0]} {scalar_text(before)} -> {kinds[1]} {scalar_text(after)}"
         return f"{scalar_text(before)} -> {scalar_text(after)}"
     facts = []
     old, new = kind_text(before), kind_text(after)

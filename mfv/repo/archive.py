@@ -35,6 +35,7 @@ VERSION = 1
 _HEAD = struct.Struct("<7sBQQ")
 _PREFIX = "archive-"
 STRETCH = 256  # files read before it is asked whether they count
+LARGEST = 16 << 20  # bytes of an entry without its seal; of a longer file no more is read
 _READ = 4 << 20  # bytes of an archive read at a time
 
 
@@ -157,11 +158,14 @@ def read_log(backend: Backend, number: int = 1) -> Iterator[tuple[int, bytes]]:
         for data in found:
             yield number, data
             number += 1
-        if len(found) < STRETCH:
+        if not goes_on(found):
             later = next_number(backend, number)
             if later is None:
                 return
-            number = later
+            try:
+                read_entry(backend, number)  # it may have come between the two looks
+            except NotFoundError:
+                number = later
 
 
 def read_entry(backend: Backend, number: int) -> bytes:
@@ -169,7 +173,7 @@ def read_entry(backend: Backend, number: int) -> bytes:
     while True:
         alone = None
         with contextlib.suppress(NotFoundError):
-            alone = backend.get(key_of(number))
+            alone = backend.get(key_of(number), 0, LARGEST + ID_BYTES + 1)
         archive = find_archive(backend, number)
         try:
             if archive is not None:
@@ -184,16 +188,23 @@ def read_entry(backend: Backend, number: int) -> bytes:
 def read_stretch(backend: Backend, number: int) -> list[bytes] | Archive:
     """Some entries from `number` on, unchecked: an archive, or what files of their own hold.
 
-    A list of less than `STRETCH` ends where the log does, or where an entry is missing.
+    A list that does not go on ends where the log does, or where an entry is missing.
     """
     alone: list[bytes] = []
+    size = 0
     with contextlib.suppress(NotFoundError):
-        while len(alone) < STRETCH:
-            alone.append(backend.get(key_of(number + len(alone))))
+        while len(alone) < STRETCH and size < _READ:
+            alone.append(backend.get(key_of(number + len(alone)), 0, LARGEST + ID_BYTES + 1))
+            size += len(alone[-1])
     # Asked for last. Entries are archived in order: while this one is not, none behind it was
     # ever deleted, so all that was read is what was written first, and the end is the end.
     archive = find_archive(backend, number)
     return alone if archive is None else archive
+
+
+def goes_on(alone: Sequence[bytes]) -> bool:
+    """Whether there may be more behind what `read_stretch` gave: it reads so much at a time."""
+    return len(alone) >= STRETCH or sum(map(len, alone)) >= _READ
 
 
 def next_number(backend: Backend, number: int) -> int | None:
@@ -228,4 +239,6 @@ def open_archive(backend: Backend, first: int, last: int) -> Archive:
     if not right or Seal.of(head) != seal:
         return damaged
     lengths = struct.unpack_from(f"<{count}I", head, _HEAD.size)
+    if max(lengths) > LARGEST + ID_BYTES:
+        return damaged
     return Archive(backend, first, last, list(accumulate(lengths, initial=length + ID_BYTES)))

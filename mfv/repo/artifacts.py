@@ -114,8 +114,13 @@ def store_all(
     return Stored(tuple(artifacts), tuple(dropped))
 
 
-def load(database: Database, artifact: Artifact) -> object:
-    """The value of `artifact`, every byte verified. Unpickles: only for runs that are trusted."""
+def load(database: Database, artifact: Artifact, *, trusted: bool = True) -> object:
+    """The value of `artifact`, every byte verified.
+
+    Unpickles, and so runs what the pickle names: only for runs that are `trusted` (see
+    `mfv.repo.trust`). Of others, values of harmless data are made without unpickling; any other is
+    an UntrustedError, which names what is not harmless.
+    """
     if artifact.serializer == SCALAR:
         return artifact.value
     if artifact.serializer == FILE:
@@ -130,11 +135,15 @@ def load(database: Database, artifact: Artifact) -> object:
     count = len(artifact.frames)
     if count == 0 or (count > 1 and artifact.serializer != PICKLE):
         raise CorruptError(f"{artifact.name!r} has {count} frames, and cannot have so many")
-    frames = [database.read_blob(frame.id) for frame in artifact.frames]
+    frames = [database.read_blob(frame.id, largest=frame.size) for frame in artifact.frames]
     for frame, data in zip(artifact.frames, frames, strict=True):
         if len(data) != frame.size:
             raise CorruptError(f"a frame of {artifact.name!r} has not the size recorded for it")
     if artifact.serializer == PICKLE:
+        if not trusted:
+            from mfv.serde.harmless import load as make_harmless
+
+            return make_harmless(frames)
         from mfv.serde.pickle5 import load as unpickle
 
         return unpickle(frames)

@@ -9,6 +9,8 @@ from mfv.errors import MfvError, NotFoundError, near
 from mfv.storage.base import Backend
 
 KEY = "config.toml"
+_LARGEST = 64 << 10  # bytes
+_LONGEST = 1024  # bytes of a line: the parser takes memory by the square of a key's parts
 
 Durability = Literal["full", "fast"]
 Compression = Literal["dense", "fast"]
@@ -31,10 +33,18 @@ DEFAULT = b"""\
 # survive a fork.
 # process = "fork"
 
+# Whether all of the folder's group may read, write and gc. Do not set it here: `mfv init --shared`
+# does, and gives the group the files that are there.
+# shared = false
+
 # Larger files, which are data and not code, are left out of the code snapshots of runs, by name; so
 # are the largest where all together are more.
 # code.max_file_size = "10 MiB"
 # code.max_total_size = "500 MiB"
+
+# Other repositories, by their ids, whose runs are trusted as those made here are: their artifacts
+# are unpickled. It counts for whoever trusts this repository.
+# trust.origins = []
 
 # Which runs `mfv gc` keeps, each rule for itself and flow by flow. The others go into the trash. As
 # long as no rule stands here, all are kept.
@@ -61,6 +71,8 @@ class Config(NamedTuple):
     process: Process = "fork"
     max_file_size: int = 10 << 20  # bytes of one file of a code snapshot
     max_total_size: int = 500 << 20  # bytes of all files of one
+    shared: bool = False
+    trust_origins: frozenset[bytes] = frozenset()  # ids of other repositories
     keep_last: int | None = None
     keep_within: float | None = None  # seconds
     keep_tagged: bool = False
@@ -85,20 +97,26 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
 _SIZES = {"code.max_file_size": "max_file_size", "code.max_total_size": "max_total_size"}
 _AGES = {"keep.within": "keep_within", "trash": "trash"}
 _OTHERS: dict[str, tuple[str, type, str]] = {
+    "shared": ("shared", bool, "true or false"),
     "keep.last": ("keep_last", int, "a number"),
     "keep.tagged": ("keep_tagged", bool, "true or false"),
     "keep.successful": ("keep_successful", bool, "true or false"),
     "keep.where": ("keep_where", str, "a query"),
 }
+_ORIGINS = "trust.origins"
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 365 * 86400}
 
 
 def read(backend: Backend) -> Config:
     """The settings of the repository in `backend`; ConfigError names what is wrong with them."""
     try:
-        data = backend.get(KEY)
+        data = backend.get(KEY, 0, _LARGEST + 1)
     except NotFoundError:
         return Config()
+    if len(data) > _LARGEST:
+        raise ConfigError(
+            f"{KEY} of the repository has more than {_LARGEST} bytes", hint="settings take few"
+        )
     if _is_comment(data):
         return Config()  # as nearly always, and then the parser is not imported
     return parse(data)
@@ -116,25 +134,34 @@ def parse(data: bytes) -> Config:
     """The settings that `data` states; ConfigError."""
     import tomllib
 
+    if max(map(len, data.split(b"\n"))) > _LONGEST:
+        raise ConfigError(
+            f"{KEY} of the repository has a line of more than {_LONGEST} bytes",
+            hint="a long text may go over several lines, between three quotes and three",
+        )
     try:
         found = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # what is no TOML, no UTF-8, or no number
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise ConfigError(
-            f"{KEY} of the repository is not TOML: {error}", hint="mend the line that it names"
+            f"{KEY} of the repository is not TOML: {why}", hint="mend the line that it names"
         ) from None
     settings: dict[str, object] = {}
     for key, value in found.items():
-        if key in ("code", "keep") and isinstance(value, dict):
+        if key in ("code", "keep", "trust") and isinstance(value, dict):
             settings |= {f"{key}.{inner}": one for inner, one in value.items()}
         else:
             settings[key] = value
-    known = (*_ALLOWED, *_SIZES, *_AGES, *_OTHERS)
+    known = (*_ALLOWED, *_SIZES, *_AGES, *_OTHERS, _ORIGINS)
     chosen: dict[str, object] = {}
     for key, value in settings.items():
         if key not in known:
             meant = near(key, known, limit=1)
             hint = f"did you mean {meant[0]!r}?" if meant else f"it knows {', '.join(known)}"
             raise ConfigError(f"{KEY} of the repository sets {key!r}, which is unknown", hint=hint)
+        if key == _ORIGINS:
+            chosen["trust_origins"] = _origins(value)
+            continue
         if key in _SIZES:
             chosen[_SIZES[key]] = _size(key, value)
             continue
@@ -180,6 +207,16 @@ def _other(key: str, value: object) -> object:
             f"{KEY} of the repository sets {key} to {value!r}", hint=f"it takes {wanted}"
         )
     return value
+
+
+def _origins(value: object) -> frozenset[bytes]:
+    texts = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str) and re.fullmatch(r"[0-9a-f]{32}", one) for one in texts):
+        raise ConfigError(
+            f"{KEY} of the repository sets {_ORIGINS} to {value!r}",
+            hint="it takes a list of ids of repositories, as `mfv init --json` tells them",
+        )
+    return frozenset(map(bytes.fromhex, texts))
 
 
 def _size(key: str, value: object) -> int:

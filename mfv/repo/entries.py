@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
 from mfv.ids import PackId, Seal
 from mfv.manifest.artifact import Hash
-from mfv.manifest.records import PackName, RunStatus, TaskRef
+from mfv.manifest.records import MANY_VALUES, PackName, RunStatus, TaskRef
 from mfv.odb.pack import Receipt
 from mfv.repo.runstate import RunState
+from mfv.repo.runstate import Signature as Signature
 
 
 class PackMade(msgspec.Struct, frozen=True, array_like=True):
@@ -103,6 +104,25 @@ class DropArtifacts(msgspec.Struct, frozen=True, tag="drop"):
     names: tuple[str, ...]  # `model`: of every step; `train/model`: of one
 
 
+class Statement(msgspec.Struct, frozen=True):
+    """What a signature says: in that repository, that run, or that tag on it, is this manifest."""
+
+    repository: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+    flow: str
+    number: int
+    tag: str  # empty: the run itself
+    manifest: Hash
+    time: int  # µs since 1970, by the signer's clock
+
+
+class SignRun(msgspec.Struct, frozen=True, tag="sign"):
+    """Somebody signed a run, or a tag on it. Whether rightly is for readers to find out."""
+
+    flow: str
+    number: int
+    signature: Signature
+
+
 class Condemn(msgspec.Struct, frozen=True, tag="condemn"):
     """These packs will be deleted: no later entry may rely on them."""
 
@@ -145,6 +165,7 @@ Body = (
     | RestoreRuns
     | SweepRuns
     | DropArtifacts
+    | SignRun
     | Condemn
     | Repack
     | MarkDamage
@@ -155,6 +176,7 @@ Body = (
 class Entry(msgspec.Struct, frozen=True):
     """One numbered entry, chained to the one before by its seal."""
 
+    most_values: ClassVar[int] = MANY_VALUES
     number: int
     previous: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
     time: int  # µs since 1970, by the writer's clock; advice, the order is the number's

@@ -17,10 +17,9 @@ from mfv.odb.source import hash_all
 from mfv.odb.writer import Writer
 from mfv.repo.paths import check_path
 from mfv.serde.openfile import PATH, OpenFile, open_file, revive
-from mfv.storage.local import LocalBackend, storage_error
+from mfv.storage.local import LocalBackend, leads_away, storage_error
 
 FOLDER = "cache/files"
-_READ_ONLY = 0o400
 
 
 def store_file(writer: Writer, file: OpenFile, older: Callable[[], Older | None]) -> Frame:
@@ -56,13 +55,24 @@ def copy_to(database: Database, artifact: Artifact, destination: str | os.PathLi
     write_blob(database, blob, destination)
 
 
-def write_blob(database: Database, blob: BlobId, destination: str | os.PathLike[str]) -> None:
-    """Writes a blob to a new file at `destination`, in place of what is there, once verified."""
+def write_blob(
+    database: Database,
+    blob: BlobId,
+    destination: str | os.PathLike[str],
+    *,
+    mode: int | None = None,
+) -> None:
+    """Writes a blob to a new file at `destination`, in place of what is there, once verified.
+
+    `mode`: of the file, whatever the umask; None for what that leaves.
+    """
     path = Path(destination)
     staged = path.with_name(f".{os.urandom(6).hex()}.mfv-part")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with open(os.open(staged, flags, 0o666), "wb", buffering=0) as file:
+        with open(os.open(staged, flags, mode or 0o666), "wb", buffering=0) as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             try:
                 _write_all(file, database.stream_blob(blob, each=False))
             except CorruptError:
@@ -115,15 +125,16 @@ def _cached(database: Database, blob: BlobId, size: int, recorded: str) -> str:
     except CorruptError:
         name = "file"
     backend = database.backend
-    if isinstance(backend, LocalBackend):
+    if isinstance(backend, LocalBackend) and backend.refusal is None:
         folder = os.path.join(backend.root, FOLDER, str(blob))
         path = os.path.join(folder, name)
         if _holds(path, blob, size):
             return path
         try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            write_blob(database, blob, path)
-            os.chmod(path, _READ_ONLY)
+            if leads_away(backend.root, f"{FOLDER}/{blob}"):
+                raise OSError("a symbolic link is in the way")
+            backend.modes.make_folders(folder)
+            write_blob(database, blob, path, mode=backend.modes.fixed)
             return path
         except (OSError, StorageError):
             pass  # a repository that one may only read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ VERSION = 1
 _TITLE = "mfv repository"
 _HASH = "blake3-256"
 _CHUNKS = "fastcdc-2020 65536"
+_LARGEST = 64 << 10  # bytes that are read of it
 
 
 class Format(NamedTuple):
@@ -25,6 +27,9 @@ class Format(NamedTuple):
 
 def create(backend: Backend) -> bool:
     """Writes `format` with a new repository id; False where it exists already."""
+    with contextlib.suppress(NotFoundError):
+        backend.stat(KEY)
+        return False  # every run asks, and one on a full disk is to say so of what it records
     try:
         backend.create(KEY, [encode(os.urandom(16))])
     except ConflictError:
@@ -47,13 +52,14 @@ def read(backend: Backend) -> Format:
     where the file is damaged.
     """
     try:
-        text = backend.get(KEY)
+        text = backend.get(KEY, 0, _LARGEST)
     except NotFoundError:
         raise NotFoundError(
             "this folder holds no mfv repository", hint="`mfv init` makes one"
         ) from None
     body, mark, seal = text.rpartition(b"seal ")
-    fields = dict(line.partition(" ")[::2] for line in body.decode("ascii", "replace").splitlines())
+    lines = text.decode("ascii", "replace").splitlines()
+    fields = dict(line.partition(" ")[::2] for line in lines)
     number = fields.get("version", "")
     newer = number.isdecimal() and len(number) < 9 and int(number) > VERSION
     if newer and text.startswith(_TITLE.encode()):

@@ -7,6 +7,7 @@ them was condemned meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,13 +18,14 @@ import msgspec
 
 from mfv.errors import ConflictError, CorruptError, MfvError, NotFoundError
 from mfv.ids import ID_BYTES, EntryId, PackId, Seal
-from mfv.manifest.encoding import decode, encode
+from mfv.manifest.encoding import TooLargeError, decode, encode
 from mfv.odb.pack import Receipt
 from mfv.repo.archive import (
     FOLDER,
-    STRETCH,
+    LARGEST,
     Archive,
     find_archive,
+    goes_on,
     key_of,
     last_number,
     next_number,
@@ -32,7 +34,7 @@ from mfv.repo.archive import (
 )
 from mfv.repo.entries import Body, Entry
 from mfv.repo.names import State
-from mfv.storage.base import Backend, Overwriting
+from mfv.storage.base import Backend, Overwriting, settle
 
 TIP = "tip"
 CHECKPOINT = "checkpoint-"
@@ -40,6 +42,8 @@ CHECKPOINT = "checkpoint-"
 # log more rarely, so that all folds together cost no more than some times the last.
 CHECKPOINT_EVERY = 128  # entries
 _CHECKPOINT_SHARE = 8  # of all entries, one in so many may be behind the last fold
+# What a reader believes of one; where it does not, it reads the log itself.
+_CHECKPOINT_LEAST, _CHECKPOINT_PER_ENTRY = 1 << 20, 16 << 10  # bytes
 
 
 class CondemnedError(MfvError):
@@ -67,8 +71,12 @@ def checkpoint_key(number: int) -> str:
 
 
 def encode_entry(entry: Entry) -> tuple[bytes, EntryId]:
-    """The bytes of an entry as written, and its seal, with which they end."""
+    """The bytes of an entry as written, and its seal, with which they end; TooLargeError."""
     body = encode(entry)
+    if len(body) > LARGEST:
+        raise TooLargeError(
+            f"a log entry of {len(body)} bytes is larger than any may be", hint="do it in parts"
+        )
     seal = EntryId.of(body)
     return body + seal, seal
 
@@ -150,6 +158,8 @@ class Log:
             now = time.time_ns() // 1000
             entry = Entry(state.number + 1, state.head, now, self.writer, body)
             data, seal = encode_entry(entry)
+            if entry.number == 1:
+                settle(self._backend, "")  # whoever made the repository may have been killed
             try:
                 self._backend.create(key_of(entry.number), [data])
             except ConflictError:
@@ -178,7 +188,7 @@ class Log:
         for data in found:
             self._take_data(number, data)
             number += 1
-        if len(found) == STRETCH:
+        if goes_on(found):
             return True
         if number > self._tip.number or number in self.damaged:
             return False
@@ -258,8 +268,11 @@ class Log:
 
     def _read_tip(self) -> Tip:
         tip = read_tip(self._backend)
-        if tip is not None or self._tip.number:
-            return tip or self._tip
+        if tip is not None:
+            # One who slept may have set it back to a fold that was replaced.
+            return Tip(tip.number, max(tip.checkpoint, self._tip.checkpoint))
+        if self._tip.number:
+            return self._tip
         # It is written without a sync and may be lost; the listing tells the same, slowly.
         return Tip(last_number(self._backend))
 
@@ -275,13 +288,27 @@ class Log:
                 break
             except NotFoundError:
                 self._tip = self._read_tip()  # a newer one may have come in its place
+        else:
+            return self._find_checkpoint()
+        return State()
+
+    def _find_checkpoint(self) -> State:
+        """The newest fold that is there, where the tip names one that is not.
+
+        A process that slept before it wrote the tip has set it back; the next entry heals it.
+        """
+        for number in list_checkpoints(self._backend)[::-1]:
+            with contextlib.suppress(CorruptError, NotFoundError):
+                state = read_checkpoint(self._backend, number)
+                self._tip = Tip(max(number, self._tip.number), number)
+                return state
         return State()
 
 
 def read_tip(backend: Backend) -> Tip | None:
     """The hint file; None where there is none that can be read."""
     try:
-        data = backend.get(TIP)
+        data = backend.get(TIP, 0, 1024)
     except NotFoundError:
         return None
     body, seal = data[:-ID_BYTES], data[-ID_BYTES:]
@@ -305,9 +332,19 @@ def write_tip(backend: Backend, tip: Tip) -> None:
         backend.put(TIP, [data], sync=False)
 
 
+def list_checkpoints(backend: Backend) -> list[int]:
+    """The entries of which there are folds, in order; as a rule there is one."""
+    start = FOLDER + CHECKPOINT
+    names = (key.removeprefix(start) for key in backend.list(FOLDER) if key.startswith(start))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
 def read_checkpoint(backend: Backend, number: int) -> State:
     """The fold written at entry `number`; NotFoundError, or CorruptError."""
-    data = backend.get(checkpoint_key(number))
+    largest = _CHECKPOINT_LEAST + number * _CHECKPOINT_PER_ENTRY
+    data = backend.get(checkpoint_key(number), 0, largest + 1)
+    if len(data) > largest:
+        raise CorruptError(f"checkpoint {number} is larger than so many entries add up to")
     body, seal = data[:-ID_BYTES], data[-ID_BYTES:]
     if Seal.of(body) != seal:
         raise CorruptError(f"checkpoint {number} is damaged")

@@ -27,16 +27,20 @@ def read_lines(database: Database, log: Log) -> Iterator[Line]:
     if log.text is not None:
         data = log.text
     elif log.blob is not None:
-        data = database.read_blob(BlobId(log.blob))
+        data = database.read_blob(BlobId(log.blob), largest=log.size)
     else:
         return
     # A piece at a time: a log may be larger than the memory that one wants to spend on it.
-    rest = b""
+    rest: list[bytes] = []  # of a line that is longer than a piece
     for start in range(0, len(data), _PIECE):
-        *lines, rest = (rest + data[start : start + _PIECE]).split(b"\n")
-        yield from map(_parse, lines)
-    if rest:
-        yield _parse(rest)
+        first, *lines = bytes(data[start : start + _PIECE]).split(b"\n")
+        rest.append(first)
+        if lines:
+            yield _parse(b"".join(rest))
+            yield from map(_parse, lines[:-1])
+            rest = lines[-1:]
+    if any(rest):
+        yield _parse(b"".join(rest))
 
 
 def _parse(line: bytes) -> Line:

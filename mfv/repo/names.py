@@ -18,6 +18,7 @@ from mfv.repo.entries import (
     Repack,
     RestoreRuns,
     SealRun,
+    SignRun,
     SweepRuns,
     TagRuns,
     Tasks,
@@ -51,13 +52,7 @@ class State(msgspec.Struct):
                 run.status, run.manifest, run.pack = body.status, body.manifest, body.pack
                 run.tasks = []
             case TagRuns():
-                for flow, number, tag in body.removed:
-                    run = self._run(flow, number)
-                    run.tags = [other for other in run.tags if other != tag]
-                for flow, number, tag in body.added:
-                    run = self._run(flow, number)
-                    if tag not in run.tags:
-                        run.tags = [*run.tags, tag]
+                self._tag(body)
             case NoteRun():
                 self._run(body.flow, body.number).note = body.text
             case TrashRuns():
@@ -74,6 +69,11 @@ class State(msgspec.Struct):
             case DropArtifacts():
                 run = self._run(body.flow, body.number)
                 run.dropped = sorted({*run.dropped, *body.names})
+            case SignRun():
+                run, new = self._run(body.flow, body.number), body.signature
+                # One of each key: who signs once more replaces what they signed before.
+                others = (o for o in run.signatures if (o.tag, o.key) != (new.tag, new.key))
+                run.signatures = [*others, new]
             case Condemn() | Repack():
                 self.condemned.update(body.condemned)
             case MarkDamage():
@@ -122,6 +122,28 @@ class State(msgspec.Struct):
             own = msgspec.structs.replace(run, tags=list(run.tags), tasks=list(run.tasks))
             self.runs.setdefault(run.flow, {})[run.number] = own
         self.condemned.update(body.condemned)
+
+    def _tag(self, body: TagRuns) -> None:
+        tags: dict[tuple[str, int], dict[str, None]] = {}
+        gone: dict[tuple[str, int], set[str]] = {}
+        for flow, number, tag in body.removed:
+            self._tags_of(tags, flow, number).pop(tag, None)
+            gone.setdefault((flow, number), set()).add(tag)
+        for flow, number, tag in body.added:
+            self._tags_of(tags, flow, number)[tag] = None  # one that is there stays where it is
+        for (flow, number), found in tags.items():
+            self._run(flow, number).tags = list(found)
+        for (flow, number), off in gone.items():  # a tag takes its signatures along
+            run = self._run(flow, number)
+            run.signatures = [one for one in run.signatures if one.tag not in off]
+
+    def _tags_of(
+        self, known: dict[tuple[str, int], dict[str, None]], flow: str, number: int
+    ) -> dict[str, None]:
+        found = known.get((flow, number))
+        if found is None:
+            found = known[flow, number] = dict.fromkeys(self._run(flow, number).tags)
+        return found
 
     def _run(self, flow: str, number: int) -> RunState:
         # An entry about a run whose open-run entry was lost still makes that run known.

@@ -16,6 +16,7 @@ from mfv.repo.entries import (
     Entry,
     NoteRun,
     RestoreRuns,
+    SignRun,
     SweepRuns,
     TagRuns,
     TrashRuns,
@@ -25,7 +26,7 @@ from mfv.repo.names import State
 from mfv.repo.repository import Repository
 
 UNDOABLE = (TagRuns, NoteRun, TrashRuns, RestoreRuns)
-_LISTED = (*UNDOABLE, SweepRuns, DropArtifacts)
+_LISTED = (*UNDOABLE, SweepRuns, DropArtifacts, SignRun)
 
 
 def operations(repository: Repository, most: int) -> list[Entry]:
@@ -78,6 +79,8 @@ def words(entry: Entry) -> str:
             return f"swept {_listed(runs)}"
         case DropArtifacts(flow, run, names):
             return f"let {', '.join(names)} of {flow}/{run} go"
+        case SignRun(flow, run, signature):
+            return f"signed {f'{signature.tag} on ' if signature.tag else ''}{flow}/{run}"
     return ""
 
 

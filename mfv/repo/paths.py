@@ -13,7 +13,7 @@ import unicodedata
 from mfv.errors import CorruptError
 from mfv.manifest.records import Opening, Tree
 
-_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 _OURS = re.compile(r"\.(mfv|git|mfv-clone)[. ]*", re.IGNORECASE)
 _SHORT_OURS = re.compile(r"(mfv|git)~\d+", re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:([\\/].*)?", re.DOTALL)

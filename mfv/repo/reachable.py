@@ -58,6 +58,30 @@ def blobs_of(run: RunView) -> Iterator[BlobId]:
         yield from blobs_of_manifest(run.manifest)
 
 
+def sizes_of(run: RunView) -> Iterator[tuple[str, BlobId, int]]:
+    """What the run's records say of the size of blobs that are kept: whose, which, how many bytes.
+
+    CorruptError where a record is damaged.
+    """
+    keeping = Keeping.of(run.state)
+    for file in run.tree.files:
+        yield file.path.decode("utf-8", "replace"), BlobId(file.blob), file.size
+    for given in run.opening.given:
+        yield " ".join(given.option), BlobId(given.blob), given.size
+    artifacts = [("", one) for one in (*run.opening.parameters, *run.opening.constants)]
+    for ref in run.refs:
+        task = run.repository.task(ref)
+        artifacts += [
+            (f"{ref.step}/{ref.id}/", one)
+            for one in task.artifacts
+            if keeping.keeps(task.step, one)
+        ]
+        for place, artifact in artifacts:
+            for frame in artifact.frames:
+                yield f"{place}{artifact.name}", frame.id, frame.size
+        artifacts = []
+
+
 def blobs_of_tree(tree: Tree) -> Iterator[BlobId]:
     for file in tree.files:
         yield BlobId(file.blob)

@@ -70,7 +70,7 @@ class RunRecorder:
             repository.backend.clear_abandoned()
             close_crashed(repository)
             lease = f"run{os.urandom(8).hex()}"
-            self._lease_fd = hold(repository.lease_path(lease))
+            self._lease_fd = hold(repository.lease_path(lease), repository.modes)
         self._lease = lease
         self.opening: Opening
         self.refs: dict[int, TaskRef] = {}  # by task id, newest attempt
@@ -139,7 +139,8 @@ class RunRecorder:
 
         `finished`: last attempts, made part of it by the same entry; CondemnedError as `commit`.
         """
-        run = self._repository.log.state.find(self.flow, self.number)
+        # Read on: a commit that failed may have been made all the same.
+        run = self._repository.state.find(self.flow, self.number)
         assert run is not None
         before = tuple(run.tasks)
         sources = self._sources | self._sources_of(finished)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from mfv.ids import OpeningId, RunId
+from mfv.manifest.artifact import Hash
 from mfv.manifest.records import TaskRef
 
 OPEN = "open"
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """A signature of Ed25519, over what it says under a prefix of its own."""
+
+    tag: str  # of the run that it is kept with; empty: of the run itself
+    statement: bytes  # of a Statement, as signed
+    key: Hash  # the public key
+    signature: Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 
 
 class RunState(msgspec.Struct, omit_defaults=True):
@@ -31,6 +43,7 @@ class RunState(msgspec.Struct, omit_defaults=True):
     swept: bool = False  # only its records and its code are kept
     note: str = ""  # what somebody has to say of it
     dropped: list[str] = []  # artifacts whose bytes are kept no longer: `model`, `train/model`
+    signatures: list[Signature] = []  # of the run and of tags that it bears
     lost: list[bytes] = []  # ids of objects that a repair could not save
 
     @property

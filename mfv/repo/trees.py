@@ -13,7 +13,7 @@ from zlib import crc32
 
 from mfv.errors import CorruptError
 from mfv.ids import TreeId
-from mfv.manifest.encoding import decode
+from mfv.manifest.encoding import TooLargeError, decode
 from mfv.manifest.records import Tree, TreeFile
 from mfv.odb.database import Database
 
@@ -22,14 +22,20 @@ if TYPE_CHECKING:
 
 WHOLE = 256  # files: so many are one record
 _MEAN = 128  # files of a part; a changed part costs about as much as the list of parts of 10,000
+MOST_FILES = 300_000
 _MOST = 1024  # files of a part
 
 
 def store(writer: Writer, files: Sequence[TreeFile]) -> TreeId:
-    """Stores the tree of `files`, sorted by path; equal files are equal ids."""
+    """Stores the tree of `files`, sorted by path; equal files are equal ids. TooLargeError."""
     from mfv.repo.publish import add_record  # whoever only reads does without
 
     parts: tuple[bytes, ...] = ()
+    if len(files) > MOST_FILES:
+        raise TooLargeError(
+            f"the code has {len(files)} files, and a snapshot has at most {MOST_FILES}",
+            hint="leave out what is no code, in .mfvignore",
+        )
     if len(files) > WHOLE:
         parts = tuple(bytes(add_record(writer, TreeId, Tree(part))[0]) for part in _cut(files))
     tree_id, _ = add_record(writer, TreeId, Tree((), parts) if parts else Tree(tuple(files)))
@@ -47,6 +53,8 @@ def read(database: Database, tree_id: TreeId) -> Tree:
         part = decode(Tree, database.read_record(TreeId(part_id)))
         check(part, is_part=True)
         files += part.files
+        if len(files) > MOST_FILES:
+            raise CorruptError(f"a snapshot of more than {MOST_FILES} files")
     return Tree(tuple(files))
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any, TypeVar
 
 from mfv.errors import AmbiguousError, CorruptError, NotFoundError, did_you_mean
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.records import Environment, Opening, Run, Task, TaskRef, Tree
 from mfv.repo.names import OPEN, RunState
 from mfv.repo.repository import Repository
+
+T = TypeVar("T")
 
 
 class RunView:
@@ -19,6 +23,7 @@ class RunView:
         self.repository, self.state = repository, state
         self.flow, self.number, self.name = state.flow, state.number, state.name
         self.tags = tuple(state.tags)
+        self._kept: dict[str, Any] = {}
 
     @property
     def run_id(self) -> str | None:
@@ -30,28 +35,38 @@ class RunView:
         """`open`, `ok`, `failed`, `interrupted` or `crashed`."""
         return self.repository.status(self.state)
 
-    @cached_property
+    @property
     def opening(self) -> Opening:
         """What the run began with; CorruptError if that record is damaged."""
-        return self.repository.opening(self.state)
+        return self._once("opening", lambda: self.repository.opening(self.state))
 
-    @cached_property
+    @property
     def manifest(self) -> Run | None:
         """The sealed run, None while it is open; CorruptError if the record is damaged."""
-        return self.repository.manifest(self.state)
+        return self._once("manifest", lambda: self.repository.manifest(self.state))
 
-    @cached_property
+    @property
     def refs(self) -> tuple[TaskRef, ...]:
         """The finished attempts, in the order in which they were committed."""
-        return tuple(self.state.tasks) if self.manifest is None else self.manifest.tasks
+        manifest = self.manifest
+        return tuple(self.state.tasks) if manifest is None else manifest.tasks
 
-    @cached_property
+    @property
     def tree(self) -> Tree:
-        return self.repository.tree(self.opening)
+        return self._once("tree", lambda: self.repository.tree(self.opening))
 
-    @cached_property
+    @property
     def environment(self) -> Environment:
-        return self.repository.environment(self.opening)
+        return self._once("environment", lambda: self.repository.environment(self.opening))
+
+    def _once(self, name: str, read: Callable[[], T]) -> T:
+        """What `read` gives, kept unless it is large: of those the repository keeps a few."""
+        if name in self._kept:
+            return self._kept[name]  # type: ignore[no-any-return]
+        found = read()
+        if not self.repository.is_large(found):
+            self._kept[name] = found
+        return found
 
     @cached_property
     def trouble(self) -> str | None:

@@ -87,7 +87,7 @@ def blame_file(runs: Sequence[RunView], path: str) -> list[Since]:
 def _content(run: RunView, blob: bytes, size: int) -> bytes:
     if size > _LONGEST:
         raise NotFoundError(f"a file of {size} bytes is too long to be told line by line")
-    data = bytes(run.repository.database.read_blob(BlobId(blob)))
+    data = bytes(run.repository.database.read_blob(BlobId(blob), largest=_LONGEST))
     return b"" if b"\0" in data else data
 
 

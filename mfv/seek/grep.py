@@ -11,12 +11,14 @@ from mfv.found.matches import Match, Matched
 from mfv.ids import BlobId
 from mfv.manifest.artifact import BYTES, TEXT, Artifact
 from mfv.manifest.records import Log, Task
+from mfv.query.patterns import within
 from mfv.repo.logs import read_lines
 from mfv.repo.view import RunView
 
 SECTIONS = ("code", "params", "logs", "artifacts")
 _LONGEST = 16 << 20  # bytes of one thing that is searched
 _LINES = 10_000  # that are told of one thing
+_SECONDS = 3.0  # of computing that one thing may take
 
 Lines = Sequence[str]
 
@@ -26,8 +28,9 @@ def compiled(pattern: str, *, fixed: bool, ignore_case: bool) -> re.Pattern[str]
     try:
         return re.compile(re.escape(pattern) if fixed else pattern, re.I if ignore_case else 0)
     except (re.error, OverflowError, RecursionError) as error:
+        why = "its groups are too deep" if isinstance(error, RecursionError) else str(error)
         raise UsageError(
-            f"{pattern!r} is no pattern: {error}", hint="-F looks for it as it stands"
+            f"{pattern[:200]!r} is no pattern: {why}", hint="-F looks for it as it stands"
         ) from None
 
 
@@ -36,7 +39,8 @@ def grep(
 ) -> Iterator[Matched]:
     """What matches in `runs`, newest first; what several share once, under the first that has it.
 
-    Damaged objects are passed over: `fsck` tells of them.
+    Damaged objects are passed over: `fsck` tells of them. TooSlowError for a pattern that takes
+    too long on something.
     """
     search = _Search(pattern)
     readers: dict[str, Callable[[RunView], None]] = {
@@ -116,7 +120,7 @@ class _Search:
     def _blob(self, run: RunView, blob: bytes) -> tuple[Match, ...]:
         if blob not in self._texts:
             try:
-                data = bytes(run.repository.database.read_blob(BlobId(blob)))
+                data = bytes(run.repository.database.read_blob(BlobId(blob), largest=_LONGEST))
             except CorruptError:
                 data = b""
             text = "" if b"\0" in data[:8192] else data.decode("utf-8", "replace")
@@ -132,7 +136,8 @@ class _Search:
 
     def _lines(self, lines: Lines) -> tuple[Match, ...]:
         search = self._pattern.search
-        found = [Match(place, line) for place, line in enumerate(lines, 1) if search(line)]
+        with within(_SECONDS):
+            found = [Match(place, line) for place, line in enumerate(lines, 1) if search(line)]
         return tuple(found[:_LINES])
 
 

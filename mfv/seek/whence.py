@@ -35,9 +35,10 @@ def whence_file(repository: Repository, path: str) -> Traced:
     """Where the content of a file is; NotFoundError if there is no such file."""
     try:
         wanted = list(_of_file(path))
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name with a NUL
         raise NotFoundError(
-            f"{path}: {error.strerror}", hint="give a file, RUN/step/NAME, or an id"
+            f"{path}: {getattr(error, 'strerror', error)}",
+            hint="give a file, RUN/step/NAME, or an id",
         ) from None
     places = _places(repository, wanted)
     listed = _listed(path, wanted[0].blob)
@@ -103,8 +104,7 @@ def _places(repository: Repository, wanted: Iterable[_Wanted]) -> list[Place]:
     holders = open_holders(repository)
     if holders is None:
         raise StorageError(
-            "what holds which bytes cannot be looked up: .mfv/cache cannot be written, or the log "
-            "is damaged",
+            "what holds which bytes cannot be looked up: the log is damaged, or there is no room",
             hint="`mfv fsck` says more",
         )
     found: list[Place] = []
@@ -115,7 +115,7 @@ def _places(repository: Repository, wanted: Iterable[_Wanted]) -> list[Place]:
 
 
 def _artifacts(repository: Repository, holders: Holders, wanted: _Wanted) -> Iterator[Place]:
-    for holder in holders.artifacts(wanted.blob):
+    for holder in dict.fromkeys(holders.artifacts(wanted.blob)):  # once, however often it holds it
         artifact = _artifact(repository, holder)
         if artifact is None:
             continue

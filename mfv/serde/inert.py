@@ -107,6 +107,20 @@ _PUT = frozenset(("PUT", "BINPUT", "LONG_BINPUT"))
 _GET = frozenset(("GET", "BINGET", "LONG_BINGET"))
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
+# What a stream makes is bounded as well as the stream: an empty list is one byte there, and sixty
+# here. Counted in about that many bytes, by the name of the opcode.
+_ROOM = 3_000_000
+_COST = {
+    **dict.fromkeys(_PUT | {"MEMOIZE"} | _BYTES, 4),
+    **dict.fromkeys(("UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"), 2),
+    **dict.fromkeys(("EMPTY_LIST", "LIST", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"), 2),
+    **dict.fromkeys(("EMPTY_DICT", "DICT", "EMPTY_SET", "FROZENSET"), 4),
+    **dict.fromkeys(("REDUCE", "NEWOBJ", "NEWOBJ_EX", "OBJ", "INST", "GLOBAL"), 8),
+}
+
+_OUTSIDE = frozenset(("FRAME", "NEXT_BUFFER", "READONLY_BUFFER"))
+_OPCODES = 10_000_000  # of a stream that is made one with its buffers
+
 
 def read(frames: Sequence[Buffer]) -> Any:
     """The value behind frames as `mfv.serde.pickle5.dump` makes them, as nodes.
@@ -137,19 +151,40 @@ def joined(frames: Sequence[Buffer]) -> Iterator[Buffer]:
     """
     stream = bytes(memoryview(frames[0]))
     buffers = iter(frames[1:])
-    try:
-        opcodes = [(op.name, at) for op, _, at in pickletools.genops(io.BytesIO(stream))]
-    except Exception as error:
-        raise OpaqueError(f"its stream is malformed: {error}") from None
-    ends = [at for _, at in opcodes[1:]] + [len(stream)]
-    for place, ((name, at), end) in enumerate(zip(opcodes, ends, strict=True)):
+    start = 0
+    for name, at, end, fixed in _left_out(stream):
+        yield stream[start:at]
         if name == "NEXT_BUFFER":
             data = memoryview(next(buffers, b"")).cast("B")
-            fixed = place + 1 < len(opcodes) and opcodes[place + 1][0] == "READONLY_BUFFER"
             yield (b"\x8e" if fixed else b"\x96") + data.nbytes.to_bytes(8, "little")
             yield data
-        elif name not in ("FRAME", "READONLY_BUFFER"):
-            yield stream[at:end]
+        start = end
+    yield stream[start:]
+
+
+def _left_out(stream: bytes) -> list[tuple[str, int, int, bool]]:
+    """What of a stream has no place in one of its own: each opcode, where it is and ends.
+
+    Last whether the buffer that it takes is read-only.
+    """
+    found: list[tuple[str, int, int, bool]] = []
+    before: tuple[str, int] | None = None
+    room = _OPCODES
+    try:
+        for opcode, _, at in pickletools.genops(stream):
+            place = at or 0
+            if before is not None:
+                fixed = opcode.name == "READONLY_BUFFER"
+                found.append((*before, place, fixed))
+            before = (opcode.name, place) if opcode.name in _OUTSIDE else None
+            room -= 1
+            if room < 0:
+                raise OpaqueError("its stream is too long to be made one with its buffers")
+    except OpaqueError:
+        raise
+    except Exception as error:
+        raise OpaqueError(f"its stream is malformed: {error}") from None
+    return found
 
 
 class _Machine:
@@ -161,7 +196,11 @@ class _Machine:
         self._buffers = iter(buffers)
 
     def follow(self, stream: bytes) -> Any:
+        room = _ROOM
         for opcode, argument, at in pickletools.genops(io.BytesIO(stream)):
+            room -= _COST.get(opcode.name, 1)
+            if room < 0:
+                raise OpaqueError("its stream makes too much to be looked through")
             if opcode.name == "STOP":
                 if (at or 0) + 1 != len(stream) or len(self._stack) != 1:
                     raise OpaqueError("there is more behind the end of its stream")
@@ -182,8 +221,8 @@ class _Machine:
         elif name in _CONSTANTS:
             stack.append(_CONSTANTS[name])
         elif name in _BYTES:
-            data = argument.encode("latin-1") if isinstance(argument, str) else bytes(argument)
-            stack.append(Raw(data))
+            # A bytearray stays one: who makes values again of nodes can tell.
+            stack.append(Raw(argument.encode("latin-1") if isinstance(argument, str) else argument))
         elif name == "NEXT_BUFFER":
             buffer: Any = next(self._buffers)
             if not isinstance(buffer, Away):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Sequence
+from typing import Any
 
 from mfv.errors import CorruptError, MfvError
 from mfv.serde.culprit import explain
@@ -43,7 +44,9 @@ def load(frames: Sequence[Buffer]) -> object:
     """
     stream = io.BytesIO(frames[0])
     try:
-        value = pickle.Unpickler(stream, buffers=frames[1:]).load()
+        value = _Unpickler(stream, buffers=frames[1:]).load()
+    except LoadError:
+        raise
     except (ImportError, AttributeError) as error:
         raise LoadError(
             f"this value needs something that is not here: {error}",
@@ -57,6 +60,19 @@ def load(frames: Sequence[Buffer]) -> object:
     if stream.read(1):
         raise CorruptError("there are bytes behind the end of the pickle")
     return value
+
+
+class _Unpickler(pickle.Unpickler):
+    """Says by its whole name what is not here."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return super().find_class(module, name)
+        except (ImportError, AttributeError) as error:
+            raise LoadError(
+                f"this value needs {module}.{name}, which is not here: {error}",
+                hint="load it in the environment of its run (`mfv clone RUN` restores it)",
+            ) from error
 
 
 def _pickle(value: object, stream: Stream, lender: Lender) -> None:

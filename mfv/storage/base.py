@@ -87,6 +87,24 @@ class Overwriting(Protocol):
 
 
 @runtime_checkable
+class Settling(Protocol):
+    """A backend whose keys may be there and not durable: made by a process that was killed."""
+
+    def settle(self, prefix: str) -> None:
+        """Makes all keys right below `prefix` durable, whoever made them."""
+        ...
+
+
+def settle(backend: Backend, prefix: str) -> None:
+    """Makes what another process put below `prefix` durable, before anything is built on it.
+
+    Keys that a verb of this process made are so already.
+    """
+    if isinstance(backend, Settling):
+        backend.settle(prefix)
+
+
+@runtime_checkable
 class Witnessing(Backend, Protocol):
     """A backend that can tell whether a key was touched, and keeps notes that may be lost."""
 

@@ -14,7 +14,8 @@ import os
 import stat as stat_module
 from collections.abc import Iterable, Iterator
 
-from mfv.errors import ConflictError, NotFoundError, StorageError
+from mfv.errors import ConflictError, MfvError, NotFoundError, StorageError
+from mfv.modes import PRIVATE, Modes
 from mfv.storage.base import Buffer, Stat, check_key, check_prefix, is_key
 
 TMP = "tmp"
@@ -30,6 +31,7 @@ _HINTS = {
     errno.EROFS: "the file system is read-only; write to another folder with MFV_DIR",
     errno.EACCES: "check who owns the folder, or write to another one with MFV_DIR",
     errno.EPERM: "check who owns the folder, or write to another one with MFV_DIR",
+    errno.ENFILE: "too many files are open on this machine: end something, then run it again",
     errno.EMFILE: "raise the limit of open files (`ulimit -n`), then run it again",
     errno.EIO: "the disk reports an error: copy the repository away, then check the disk",
     errno.ENOTSUP: "mfv needs a file system with hard links; set MFV_DIR to a folder on one",
@@ -39,16 +41,22 @@ _HINTS = {
 def storage_error(error: OSError, doing: str, path: str | os.PathLike[str]) -> StorageError:
     """`error` as one sentence about `path`, with what to do now."""
     reason = os.strerror(error.errno) if error.errno else str(error)
-    hint = _HINTS.get(error.errno or 0)
-    return StorageError(f"cannot {doing} {os.fspath(path)}: {reason}", hint=hint)
+    return StorageError(f"cannot {doing} {os.fspath(path)}: {reason}", hint=hint_for(error))
+
+
+def hint_for(error: OSError) -> str | None:
+    """What to do about what the machine refused; None where that is not known."""
+    return _HINTS.get(error.errno or 0)
 
 
 class LocalBackend:
-    """Keys as files below `root`, private to their owner (folders 0700, files 0600)."""
+    """Keys as files below `root`, private to their owner unless `modes` say otherwise."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = os.path.abspath(root)  # whoever uses it may go elsewhere
         self.durable = True  # False: nothing is synced; a power cut may cost what was written last
+        self.modes = PRIVATE
+        self.refusal: MfvError | None = None  # raised by whatever would write
         self._known_folders: set[str] = set()
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
@@ -78,7 +86,7 @@ class LocalBackend:
         # Renaming over a file frees its inode, and for half a minute ext4 passes over every freed
         # one whenever a file is made: a small file renamed over again and again cost each new
         # file of a repository 0.3 to 3 ms.
-        path = self._path(key)
+        path = self._path_to_write(key)
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
@@ -109,13 +117,16 @@ class LocalBackend:
         return repr(facts).encode()
 
     def append(self, key: str, data: bytes, *, largest: int) -> None:
-        path = self._path(key)
+        path = self._path_to_write(key)
         try:
             self._ensure_folder(os.path.dirname(path))
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
             fd = os.open(path, flags, 0o600)
             try:
-                if os.fstat(fd).st_size >= largest:
+                found = os.fstat(fd)
+                if found.st_size == 0:
+                    self.modes.settle(fd, found)
+                elif found.st_size >= largest:
                     os.ftruncate(fd, 0)
                 os.write(fd, data)
             finally:
@@ -142,13 +153,26 @@ class LocalBackend:
         return iter(sorted(filter(is_key, self._walk(os.path.join(self.root, key), key))))
 
     def delete(self, key: str) -> None:
-        path = self._path(key)
+        path = self._path_to_write(key)
         try:
             os.unlink(path)
         except FileNotFoundError:
             return
         except OSError as error:
             raise storage_error(error, "delete", path) from error
+
+    def settle(self, prefix: str) -> None:
+        # Bytes are synced before a file gets its name; the name alone may not be.
+        folder = os.path.join(self.root, check_prefix(prefix)).rstrip("/")
+        try:
+            self._sync_folder(folder)
+            if not prefix:
+                with contextlib.suppress(PermissionError):  # whoever made the root could
+                    self._sync_folder(os.path.dirname(self.root))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise storage_error(error, "sync", folder) from error
 
     def view(self, key: str, start: int, length: int) -> memoryview:
         path = self._path(key)
@@ -171,10 +195,17 @@ class LocalBackend:
         return memoryview(pages)[skip:]
 
     def clear_abandoned(self) -> tuple[str, ...]:
-        """Removes the files in `tmp/` that no living writer holds; returns their names."""
-        removed = []
+        """Removes the files in `tmp/` that no living writer holds; returns their names.
+
+        What cannot be told or removed stays: it costs room, and the next one tries again.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        removed: list[str] = []
         folder = os.path.join(self.root, TMP)
-        with contextlib.suppress(FileNotFoundError):
+        if os.path.islink(folder):  # what lies where that leads is none of ours
+            return ()
+        with contextlib.suppress(OSError):
             for name in sorted(os.listdir(folder)):
                 path = os.path.join(folder, name)
                 if _unlink_if_abandoned(path) or _remove_if_abandoned(path):
@@ -193,22 +224,28 @@ class LocalBackend:
     def _path(self, key: str) -> str:
         return os.path.join(self.root, check_key(key))
 
+    def _path_to_write(self, key: str) -> str:
+        if self.refusal is not None:
+            raise self.refusal
+        return self._path(key)
+
     @contextlib.contextmanager
     def _staged(self, key: str, parts: Iterable[Buffer], *, sync: bool) -> Iterator[str]:
         """A complete file under `tmp/` with the joined `parts`, removed again on leaving."""
         folder = os.path.join(self.root, TMP)
         path = os.path.join(folder, os.urandom(12).hex())
         fd = -1
+        target = self._path_to_write(key)
         try:
             self._ensure_folder(folder)
-            self._ensure_folder(os.path.dirname(self._path(key)))
-            fd = _create_locked(path)
+            self._ensure_folder(os.path.dirname(target))
+            fd = _create_locked(path, self.modes)
             _write_all(fd, parts)
             if sync and self.durable:
                 os.fsync(fd)
             yield path
         except OSError as error:
-            raise storage_error(error, "write", self._path(key)) from error
+            raise storage_error(error, "write", target) from error
         finally:
             if fd >= 0:
                 with contextlib.suppress(OSError):
@@ -221,23 +258,10 @@ class LocalBackend:
         # A link planted inside a repository would lead writes out of it.
         part = folder
         while len(part) >= len(self.root):
-            with contextlib.suppress(FileNotFoundError):
-                if stat_module.S_ISLNK(os.lstat(part).st_mode):
-                    raise StorageError(
-                        f"{part} is a symbolic link, and mfv writes through none",
-                        hint="set MFV_DIR to the folder that it points to, if you trust it",
-                    )
+            refuse_link(part)
             part = os.path.dirname(part)
-        if not os.path.isdir(folder):
-            missing = []
-            place = folder
-            while not os.path.isdir(place):
-                missing.append(place)
-                place = os.path.dirname(place)
-            for place in reversed(missing):
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(place, 0o700)
-                self._sync_folder(os.path.dirname(place))
+        for place in self.modes.make_folders(folder):
+            self._sync_folder(os.path.dirname(place))
         self._known_folders.add(folder)
 
     def _sync_folder(self, folder: str, *, sync: bool = True) -> None:
@@ -266,25 +290,47 @@ class LocalBackend:
                 yield name
 
 
-def hold(path: str) -> int:
+def refuse_link(path: str) -> None:
+    """StorageError where `path` is a symbolic link: it would lead what is written elsewhere."""
+    if os.path.islink(path):
+        raise StorageError(
+            f"{path} is a symbolic link, and mfv writes through none",
+            hint="set MFV_DIR to the folder that it points to, if you trust it",
+        )
+
+
+def leads_away(root: str, folder: str) -> bool:
+    """Whether there is a symbolic link on the way from `root` to `folder` below it."""
+    place = root
+    for part in folder.split("/"):
+        place = os.path.join(place, part)
+        if os.path.islink(place):
+            return True
+    return False
+
+
+def hold(path: str, modes: Modes = PRIVATE) -> int:
     """Creates and locks the file `path`; the lock lasts until the returned fd is closed.
 
     Kept by a living process for as long as it works on something; see `is_abandoned`.
     """
+    refuse_link(os.path.dirname(path))
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        return _create_locked(path)
+        modes.make_folders(os.path.dirname(path))
+        return _create_locked(path, modes)
     except OSError as error:
         raise storage_error(error, "write", path) from error
 
 
-def make_held_folder(parent: str, prefix: str) -> tuple[str, int]:
+def make_held_folder(parent: str, prefix: str, modes: Modes = PRIVATE) -> tuple[str, int]:
     """A new folder below `parent`, and an fd that holds its lock until every copy is closed.
 
+    It is private to this user; `modes` are for the folders above it that are missing.
     Once nobody holds it, `clear_held_folders` removes it with all that is in it.
     """
+    refuse_link(parent)
     try:
-        os.makedirs(parent, mode=0o700, exist_ok=True)
+        modes.make_folders(parent)
         while True:
             path = os.path.join(parent, prefix + os.urandom(6).hex())
             os.mkdir(path, 0o700)
@@ -299,12 +345,29 @@ def make_held_folder(parent: str, prefix: str) -> tuple[str, int]:
 
 def clear_held_folders(parent: str, prefix: str) -> tuple[str, ...]:
     """Removes the folders of `make_held_folder` that nobody holds any more; their names."""
-    removed = []
+    removed: list[str] = []
+    if os.path.islink(parent):
+        return ()
     with contextlib.suppress(OSError):
         for name in sorted(os.listdir(parent)):
             if name.startswith(prefix) and _remove_if_abandoned(os.path.join(parent, name)):
                 removed.append(name)
     return tuple(removed)
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder at `path`; StorageError where the disk does not tell.
+
+    Taken for none, a repository that cannot be read would be looked for elsewhere, or made anew.
+    """
+    try:
+        return stat_module.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
+        return False
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+            return False
+        raise storage_error(error, "read", path) from error
 
 
 def is_abandoned(path: str) -> bool:
@@ -325,14 +388,16 @@ def is_abandoned(path: str) -> bool:
     return True
 
 
-def _create_locked(path: str) -> int:
+def _create_locked(path: str, modes: Modes) -> int:
     """A new file at `path`, locked; made again where a cleaner got between making and locking."""
     while True:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(path, flags, 0o600)
         # Waits: only a reader that asks `is_abandoned` can hold it, and only for a moment.
         fcntl.flock(fd, fcntl.LOCK_EX)
-        if os.fstat(fd).st_nlink:
+        found = os.fstat(fd)
+        if found.st_nlink:
+            modes.settle(fd, found)
             return fd
         os.close(fd)
 

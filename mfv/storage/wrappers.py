@@ -6,12 +6,13 @@ The failing ones serve the project's own fault tests and anybody who tests a bac
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from mfv.errors import StorageError
 from mfv.storage.base import Backend, Buffer, Stat
 
 WRITING = ("put", "create", "delete")
+ALL = ("get", "stat", "list", *WRITING)
 
 
 class Wrapper:
@@ -78,33 +79,36 @@ class ReadOnlyBackend(Wrapper):
 class FailingBackend(Wrapper):
     """Raises `error()` at the n-th writing call (from 0), before or after it happened.
 
-    With `for_good` every later writing call fails before it happens, as on a full disk.
+    With `for_good` every later writing call fails before it happens, as on a full disk. `verbs`:
+    the calls that count and fail, if not those that write.
     """
 
     def __init__(
         self,
         inner: Backend,
         at: int,
-        error: Callable[[], Exception] = lambda: StorageError("injected"),
+        error: Callable[[], BaseException] = lambda: StorageError("injected"),
         *,
         happened: bool = False,
         for_good: bool = False,
+        verbs: Container[str] = WRITING,
     ) -> None:
         super().__init__(inner)
         self.at = at
         self.error = error
         self.happened = happened
         self.for_good = for_good
-        self.writes = 0
+        self.verbs = verbs
+        self.calls = 0  # of these verbs
 
     def before(self, verb: str, key: str) -> None:
-        if verb not in WRITING:
+        if verb not in self.verbs:
             return
-        now = self.writes
-        self.writes += 1
+        now = self.calls
+        self.calls += 1
         if (now == self.at and not self.happened) or (now > self.at and self.for_good):
             raise self.error()
 
     def after(self, verb: str, key: str) -> None:
-        if verb in WRITING and self.happened and self.writes - 1 == self.at:
+        if verb in self.verbs and self.happened and self.calls - 1 == self.at:
             raise self.error()

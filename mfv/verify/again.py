@@ -120,6 +120,8 @@ def _variables(view: RunView, place: Place, environ: Mapping[str, str]) -> dict[
         if name in recorded:
             found[name] = recorded[name]
     found["MFV_USER"] = opening.user
+    if "MFV_TRUST" in environ:  # of whoever runs it, for what its steps load of other runs
+        found["MFV_TRUST"] = environ["MFV_TRUST"]
     if place.repository is not None:
         found["MFV_DIR"] = os.fspath(place.repository)
         if view.repository.folder is not None:

@@ -71,7 +71,7 @@ def _told(artifact: Artifact, likeness: Likeness) -> Compared:
 def _frames(database: Database, artifact: Artifact) -> list[Buffer]:
     if not artifact.frames:
         raise CorruptError(f"{artifact.name!r} has no frames, and cannot be without")
-    return [database.read_blob(frame.id) for frame in artifact.frames]
+    return [database.read_blob(frame.id, largest=frame.size) for frame in artifact.frames]
 
 
 def _sizes(one: Artifact, other: Artifact) -> str:

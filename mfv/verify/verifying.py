@@ -19,6 +19,7 @@ from mfv.checkout.venv import Made, make_environment
 from mfv.diff.rerun import Verdict
 from mfv.errors import ConflictError, MfvError, NotFoundError, UntrustedError, UsageError
 from mfv.repo.names import OPEN
+from mfv.repo.trust import refusal_of
 from mfv.repo.view import RunView
 from mfv.verify.again import Place, run_again, secrets_missing, variables_of
 from mfv.verify.comparing import compare_runs
@@ -105,12 +106,6 @@ def run_clone(
         )
 
 
-def is_own(view: RunView) -> bool:
-    """Whether the run was made in the repository in which it lies."""
-    manifest = view.manifest
-    return manifest is None or manifest.origin == view.repository.format.repository
-
-
 def _finish(
     view: RunView,
     made: Clone,
@@ -140,10 +135,11 @@ def check(view: RunView, wish: Wish, environ: Mapping[str, str]) -> None:
         raise ConflictError(
             f"{view.name} is still running", hint="wait for its end; there is nothing to compare"
         )
-    if not wish.trust and not is_own(view):
+    refused = None if wish.trust else refusal_of(view)
+    if refused is not None:
         raise UntrustedError(
-            f"{view.name} is of another repository, and its code is a program",
-            hint=f"look at it first (`mfv clone {view.name}`), then say --trust",
+            f"the code of {view.name} is a program, and {refused.reason}",
+            hint=f"look at it first (`mfv clone {view.name}`), then say --trust, or {refused.hint}",
         )
     paths = {file.path.decode("utf-8", "surrogateescape") for file in view.tree.files}
     if view.opening.script not in paths:

@@ -62,11 +62,11 @@ def make_repository(folder: Path, view: RunView) -> None:
 def _make(repository: Repository) -> tuple[str, int]:
     elsewhere = tempfile.gettempdir()
     clear_held_folders(elsewhere, _ELSEWHERE)
-    if repository.folder is not None:
+    if repository.folder is not None and repository.standing != "foreign":
         parent = os.path.join(os.path.abspath(repository.folder), TMP)
         clear_held_folders(parent, PREFIX)
         with contextlib.suppress(StorageError):
-            return make_held_folder(parent, PREFIX)
+            return make_held_folder(parent, PREFIX, repository.modes)
     return make_held_folder(elsewhere, _ELSEWHERE)
 
 
@@ -74,9 +74,10 @@ def _again(act: Any, path: str, error: object) -> None:
     """What a step left without the right to delete it is given that right."""
     with contextlib.suppress(OSError):
         os.chmod(os.path.dirname(path), stat.S_IRWXU)
+        was_closed = stat.S_IMODE(os.lstat(path).st_mode) & stat.S_IRWXU != stat.S_IRWXU
         if not os.path.islink(path):
             os.chmod(path, stat.S_IRWXU)
-        if act in (os.open, os.scandir, os.lstat):  # a folder that could not be looked into
-            shutil.rmtree(path, ignore_errors=True)
-        else:
+        if act not in (os.open, os.scandir, os.lstat):
             act(path)
+        elif was_closed:  # a folder that could not be looked into; there may be more in it
+            shutil.rmtree(path, onerror=_again)

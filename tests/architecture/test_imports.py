@@ -16,7 +16,7 @@ from mfv.repo.repository import Repository
 
 ROOT = Path(mfv.__file__).parent
 
-BELOW_REPO = {"errors", "ids", "storage", "serde", "manifest", "capture", "odb"}
+BELOW_REPO = {"errors", "ids", "modes", "keys", "storage", "serde", "manifest", "capture", "odb"}
 VALUES = {"errors", "manifest", "diff", "lineage", "found"}
 
 # Low to high. A room is a folder of mfv/ or a module that stands there alone.
@@ -24,10 +24,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_version": set(),
     "errors": set(),
     "ids": {"errors"},
-    "storage": {"errors", "ids"},
+    "modes": set(),
+    "keys": {"errors"},
+    "storage": {"errors", "ids", "modes"},
     "serde": {"errors", "ids"},
     "manifest": {"errors", "ids"},
-    "capture": {"errors", "ids"},
+    "capture": {"errors", "ids", "modes"},
     "odb": {"errors", "ids", "storage"},
     "project": {"capture"},
     "diff": {"errors", "ids", "manifest"},
@@ -59,6 +61,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         *("_version", "errors", "ids", "manifest", "storage", "serde", "capture"),
         *(
+            "modes",
+            "keys",
             "repo",
             "query",
             "index",
@@ -100,6 +104,7 @@ OWNER = {
     "pyfastcdc": "odb",
     "pcodec": "odb",
     "blake3": "ids",
+    "cryptography": "keys",
     "rich": "cli",
     "typer": "cli",
     "click": "cli",

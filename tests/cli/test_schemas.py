@@ -137,6 +137,7 @@ whence ModelFlow/1/end/values
 rm ModelFlow/1 --dry-run
 rm ModelFlow/1 --artifact model --dry-run
 restore --all
+trust
 gc --dry-run
 gc --dry-run --repack
 gc --dry-run --keep-last 2 --keep-tagged
@@ -173,6 +174,11 @@ clone TrainFlow/1 plain
 clone TrainFlow/1 with-data --data
 clone TrainFlow/1 again --run
 verify TrainFlow/1
+verify --signatures
+sign --new-key key
+sign TrainFlow/1 --key key
+verify --signatures TrainFlow/1 BreakFlow/1
+show TrainFlow/1
 verify BreakFlow/1
 note TrainFlow/1 -m said
 op log

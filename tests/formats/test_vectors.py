@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 import pytest
 from blake3 import blake3
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from mfv import keys
 from mfv.ids import RECORD_TYPES as RECORD_IDS
 from mfv.ids import ArtifactId, BlobId, ChunkId, EntryId, ObjectId, PackId, Seal, TaskId, TreeId
 from mfv.manifest import artifact, records
@@ -57,7 +59,7 @@ def test_the_page_has_every_vector_that_is_checked_here() -> None:
         *("empty-blob", "blob", "format", "pack of one object", "scalar artifact"),
         *("pack with a list of chunks and a zstd frame", "artifact with a frame", "tree", "task"),
         *("entry 1", "entry 2", "entry 3", "tip", "checkpoint 2", "planes", "numbers", "group"),
-        "archive",
+        *("archive", "signature"),
     }
 
 
@@ -258,6 +260,19 @@ def test_an_archive_can_be_read_by_the_page_alone() -> None:
     assert at == len(data)
 
 
+def test_a_signature_can_be_made_and_checked_by_the_page_alone() -> None:
+    vector = {name: bytes.fromhex(text) for name, text in VECTORS["signature"].items()}
+    private = ed25519.Ed25519PrivateKey.from_private_bytes(vector["secret"])
+    assert private.public_key().public_bytes_raw() == vector["key"]
+    signed = b"mfv v1 signature\n" + vector["statement"]
+    assert private.sign(signed) == vector["signature"]
+    assert keys.is_signed(vector["key"], signed, vector["signature"])
+    said = decode(entries.Statement, vector["statement"])
+    assert (said.flow, said.number, said.tag) == ("TrainFlow", 7, "prod")
+    assert (said.repository, said.manifest) == (bytes(range(16)), bytes(range(32, 64)))
+    assert encode(said) == vector["statement"]
+
+
 def test_the_sizes_of_archives_are_those_of_the_page() -> None:
     assert f"A block has {SIZES[0]}, {SIZES[1]}, {SIZES[2]} or {SIZES[3]} entries" in PAGE
     assert len(SIZES) == 4
@@ -297,7 +312,10 @@ def described(hint: Any) -> str:
     """A type as the page words it."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return f"bin {hint.__metadata__[0].min_length}"
+        bounds = hint.__metadata__[0]
+        if bounds.min_length is None:
+            return f"{described(args[0])}, at most {bounds.max_length}"
+        return f"bin {bounds.min_length}"
     if origin in (Union, UnionType):
         if hint == entries.Body:
             return "one of the bodies below"

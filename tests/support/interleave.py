@@ -27,19 +27,25 @@ class Actor(Wrapper):
         super().__init__(inner)
         self.name, self._act = name, act
         self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
-        self._killed = False
+        self.was_killed = False
         self.done = False
         self.calls = 0
         self.trouble = ""
         self._thread = threading.Thread(target=self._run, daemon=True)
 
+    def stops(self, verb: str, key: str) -> bool:
+        """Whether it waits for its turn before such a call; else it goes on with the one before."""
+        return True
+
     def before(self, verb: str, key: str) -> None:
-        if self._killed:
+        if self.was_killed:
             raise Killed
         self.calls += 1
+        if not self.stops(verb, key):
+            return
         self._stopped.release()
         assert self._go.acquire(timeout=_PATIENCE)
-        if self._killed:
+        if self.was_killed:
             raise Killed
 
     def start(self) -> None:
@@ -54,7 +60,7 @@ class Actor(Wrapper):
 
     def kill(self) -> None:
         """It makes no call any more; returns when it is gone."""
-        self._killed = True
+        self.was_killed = True
         if not self.done:
             self._go.release()
         self._thread.join(_PATIENCE)

@@ -15,6 +15,7 @@ from mfv.cli.progress import Progress
 from mfv.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError
 from mfv.flow.seams import MAX_SPLITS, Limits
 from mfv.repo.config import Process
+from mfv.repo.repository import is_made
 from mfv.repo.tags import check_tag
 
 
@@ -114,7 +115,7 @@ def start(call: Call, options: Options, prepare: Callable[[], launch.Prepared]) 
         if options.runner_file is not None:
             options.runner_file.write_text(_attributes(name, folder))
 
-    new = not (folder / "format").exists()
+    new = not is_made(folder)
     try:
         result = launch.run(
             prepared,

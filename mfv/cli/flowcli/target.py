@@ -4,11 +4,11 @@ import inspect
 from pathlib import Path
 
 from mfv.cli.flowcli.call import Call
-from mfv.cli.place import chosen_folder, repository
+from mfv.cli.place import chosen_folder, repository, told
 from mfv.client import Run, Step, Task, metadata, namespace
 from mfv.errors import NotFoundError, UsageError
 from mfv.history.history import History
-from mfv.repo.repository import Repository
+from mfv.repo.repository import Repository, is_made
 from mfv.repo.revision import resolve
 
 
@@ -19,13 +19,13 @@ def choose_repository(call: Call) -> Repository:
         from mfv.launch import default_folder
 
         folder = default_folder(Path(inspect.getfile(call.flow)).absolute())
-        if not (folder / "format").exists():
+        if not is_made(folder):
             raise NotFoundError(
                 f"{call.flow.__name__} has no run yet",
                 hint="run it, or go to where it was run, or set MFV_DIR",
             )
         metadata(folder)
-        return Repository.open(folder)
+        return told(Repository.open(folder))
     return repository()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mfv.capture import wildmatch
 from mfv.capture.ignore import IgnoreRules
 
 NAMES = [
@@ -144,3 +146,10 @@ def test_the_corners_are_git_s_own(folder: Path, rule: str, path: str, ignored: 
     (folder / ".gitignore").write_text(rule + "\n", "utf-8")
     assert (path in ignored_by_git(folder, [path])) == ignored
     assert (path in ignored_by_us(folder, [path])) == ignored
+
+
+@given(st.text("ab*?/", max_size=9), st.text("ab/", max_size=8))
+def test_a_pattern_of_many_stars_matches_as_one_of_few(pattern: str, path: str) -> None:
+    pieces = wildmatch._translate(pattern.encode())
+    expected = re.compile(b"".join(pieces), re.DOTALL).fullmatch(path.encode()) is not None
+    assert wildmatch.Steps(pieces).fullmatch(path.encode()) == expected

@@ -204,6 +204,16 @@ def test_a_damaged_checkpoint_is_a_warning_for_the_log_says_the_same() -> None:
     assert (finding.severity, finding.kind) == ("warning", "checkpoint")
 
 
+def test_a_tip_that_was_set_back_to_a_checkpoint_that_is_gone_is_no_trouble() -> None:
+    backend = MemoryBackend()
+    repository = memory_repository(backend)
+    whole_run(repository, {"x": 1})
+    repository.log.write_checkpoint()
+    write_tip(backend, Tip(1, 1))
+    (finding,) = check(backend).findings
+    assert (finding.severity, finding.kind) == ("note", "checkpoint")
+
+
 def test_a_checkpoint_of_another_log_is_an_error() -> None:
     backend = two_runs()
     foreign = MemoryBackend()

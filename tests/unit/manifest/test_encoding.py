@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from mfv.errors import CorruptError
 from mfv.manifest import artifact, records
 from mfv.manifest.artifact import Artifact, Column, Frame, Summary
-from mfv.manifest.encoding import LARGEST, decode, encode
+from mfv.manifest.counting import holds_more_than
+from mfv.manifest.encoding import LARGEST, MOST_VALUES, TooLargeError, decode, encode
 from mfv.manifest.records import Failure, Log, Run, Split, Task, TaskRef, Tree, TreeFile
 
 HASH, PACK = bytes(range(32)), bytes(range(16))
@@ -240,6 +241,47 @@ def test_deep_nesting_and_huge_claims_are_refused(kind: type[Any], data: bytes) 
 def test_a_record_larger_than_any_may_be_is_refused_unread() -> None:
     with pytest.raises(CorruptError, match="larger"):
         decode(Failure, bytes(LARGEST + 1))
+
+
+def count(value: object) -> int:
+    """The values in `value`, keys included."""
+    if isinstance(value, dict):
+        return 1 + sum(count(key) + count(inner) for key, inner in value.items())
+    return 1 + (sum(map(count, value)) if isinstance(value, list) else 0)
+
+
+@settings(deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | whole | floats | texts | st.binary(max_size=40),
+        lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+        max_leaves=30,
+    )
+)
+def test_the_values_in_a_record_are_counted_in_its_bytes(value: Any) -> None:
+    _is_counted(value)
+
+
+def test_long_values_are_counted_too() -> None:
+    for length in (31, 32, 255, 256, 65_535, 65_536, 70_000):
+        inside = {"text": "x" * length, "bytes": b"x" * length, "list": [1] * length}
+        _is_counted([inside, {str(place): place for place in range(length)}])
+
+
+def _is_counted(value: Any) -> None:
+    data, number = msgspec.msgpack.encode(value), count(value)
+    assert not holds_more_than(data, number)
+    assert holds_more_than(data, number - 1) == (len(data) > number - 1)
+
+
+@pytest.mark.parametrize("kind", [Task, Run])
+def test_a_record_of_more_values_than_any_may_hold_is_neither_read_nor_written(kind: Any) -> None:
+    most = getattr(kind, "most_values", MOST_VALUES)
+    data = msgspec.msgpack.encode({"flow": [""] * most})
+    with pytest.raises(CorruptError, match="larger than any"):
+        decode(kind, data)
+    with pytest.raises(TooLargeError):
+        encode(task(inherited=("",) * MOST_VALUES))
 
 
 @given(st.binary(max_size=80))

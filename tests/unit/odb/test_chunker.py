@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mfv.odb.chunker import AVERAGE, NUMBERS_AVERAGE, SPREAD, average_for, cut
 from mfv.odb.item import Item
+from mfv.odb.pack import MAX_CHUNK
 
 SMALLEST, LARGEST = AVERAGE // SPREAD, AVERAGE * SPREAD
 
@@ -75,6 +76,12 @@ def test_with_items_the_pieces_are_whole_items_and_joined_the_input(
     assert all(0 < len(piece) < average * SPREAD + 1000 for piece in pieces)
     if item is not None:
         assert all(len(piece) % item[1] == 0 for piece in pieces[:-1])
+
+
+def test_items_larger_than_any_reader_believes_are_cut() -> None:
+    data = memoryview(bytes(100 << 20))
+    assert max(len(piece) for piece in cut(data, ("V", 50 << 20))) <= 16 << 20
+    assert max(len(piece) for piece in cut(data, ("V", 15 << 20))) < MAX_CHUNK
 
 
 def test_items_larger_than_a_piece_are_not_cut() -> None:

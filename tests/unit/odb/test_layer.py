@@ -124,9 +124,9 @@ def test_the_end_of_one_tail_and_the_beginning_of_the_next_are_no_tail(by: str) 
     pack = PackId.new()
     ids = [one.ljust(32, b"\0") for one in (b"\x01\x07ABC", b"\x01DEFG", b"\x01GHIJ")]
     layer = built([(pack, ids)])
-    assert layer.find(*split(b"\x01ABCD")) == []
-    assert layer.find(*split(b"\x01EFGG")) == []
-    assert [layer.find(*split(one)) for one in ids] == [[(pack, 0)], [(pack, 1)], [(pack, 2)]]
+    assert list(layer.find(*split(b"\x01ABCD"))) == []
+    assert list(layer.find(*split(b"\x01EFGG"))) == []
+    assert [list(layer.find(*split(one))) for one in ids] == [[(pack, 0)], [(pack, 1)], [(pack, 2)]]
 
 
 def test_buckets_have_eight_to_sixteen_entries() -> None:

@@ -145,6 +145,22 @@ def test_an_append_asks_four_names_whether_its_number_is_archived() -> None:
     assert counting.calls["list"] == counting.calls["stat"] == 0
 
 
+class AppendedBeforeAList(Wrapper):
+    """Two entries come while somebody is about to list the log, having found its end."""
+
+    came = 0
+
+    def before(self, verb: str, key: str) -> None:
+        if verb == "list" and key == "log/" and self.came < 6:
+            self.came += 2
+            append(self.inner, f"a{self.came}", f"b{self.came}")
+
+
+def test_entries_that_come_while_the_log_is_read_are_not_taken_for_missing() -> None:
+    backend = AppendedBeforeAList(filled(5))
+    assert chain(backend) == list(range(1, 12))
+
+
 class AtCreate(Wrapper):
     """Does something before an entry is created: the writer sleeps between reading and writing."""
 

@@ -103,7 +103,8 @@ def test_a_size_is_bytes_or_text_with_a_unit(text: str, size: int) -> None:
         ),
         ("code = 3", "sets 'code', which is unknown", "durability"),
         ("durability", "is not TOML", "mend the line"),
-        ("a = " + "[" * 10_000, "is not TOML", "mend the line"),
+        ("a = " + "[\n" * 10_000, "is not TOML", "mend the line"),
+        ("a = " + "[" * 10_000, "a line of more than 1024 bytes", "several lines"),
         ('durability = "\udcff"', "is not TOML", "mend the line"),
     ],
 )

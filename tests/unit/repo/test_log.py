@@ -21,10 +21,13 @@ from mfv.repo.log import (
     TIP,
     CondemnedError,
     Log,
+    Tip,
     checkpoint_key,
     decode_entry,
     encode_entry,
     read_checkpoint,
+    read_tip,
+    write_tip,
 )
 from mfv.repo.names import State
 from mfv.repo.recorder import RunRecorder
@@ -286,6 +289,23 @@ def test_a_reader_starts_from_the_checkpoint_and_reads_only_what_came_after(
     Log(counting).catch_up()
     # Tip, checkpoint, entries, the one that is not, and the archives where that might lie.
     assert counting.calls["get"] == 1 + 1 + 7 + 1 + len(SIZES)
+
+
+def test_a_tip_set_back_by_one_who_slept_costs_no_reader_the_whole_log(
+    long_log: MemoryBackend,
+) -> None:
+    backend = CountingBackend(copied(long_log))
+    awake = Log(backend)
+    expected = awake.catch_up()
+    set_back = Tip(MANY - 60, CHECKPOINT_EVERY)  # a fold that is long gone
+    write_tip(backend, set_back)
+    backend.calls.clear()
+    assert Log(backend).catch_up() == expected
+    assert backend.calls["get"] < 30
+    for log in (Log(backend), awake):
+        number = log.append(lambda _: tagging("healed")).number
+        assert read_tip(backend) == Tip(number, CHECKPOINT_EVERY * 2)
+        write_tip(backend, set_back)
 
 
 def test_deleting_tip_and_checkpoints_changes_no_answer(long_log: MemoryBackend) -> None:

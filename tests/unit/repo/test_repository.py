@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +18,7 @@ from mfv.errors import (
     FormatTooNewError,
     MfvError,
     NotFoundError,
+    StorageError,
     UsageError,
 )
 from mfv.ids import RunId
@@ -28,6 +32,7 @@ from mfv.repo.entries import SealRun
 from mfv.repo.names import RunState
 from mfv.repo.publish import add_record, publish
 from mfv.repo.repository import Repository
+from mfv.repo.repository import find as find_repository
 from mfv.repo.tags import TAGS_PER_RUN
 
 
@@ -230,3 +235,20 @@ def test_the_limit_of_tags_counts_what_a_run_would_bear_after_the_change() -> No
     (run,) = repository.state
     assert len(run.tags) == TAGS_PER_RUN
     assert "other" in run.tags
+
+
+def test_a_folder_that_cannot_be_looked_at_is_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".mfv").mkdir()
+    (tmp_path / "below").mkdir()
+    plain = os.stat
+
+    def stat(path: object, *rest: object, **options: object) -> os.stat_result:
+        if str(path).endswith("below/.mfv"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return plain(path, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", stat)
+    with pytest.raises(StorageError, match=r"below/\.mfv: Input/output error"):
+        find_repository(tmp_path / "below")

@@ -252,3 +252,22 @@ def test_files_of_others_that_no_key_can_name_are_not_listed(backend: LocalBacke
 def test_what_is_half_written_is_not_listed(backend: LocalBackend) -> None:
     Path(backend.root, "tmp", "abc").touch()
     assert list(backend.list("")) == ["log/warm"]
+
+
+def test_settling_syncs_the_folder_and_of_the_root_that_which_holds_it(
+    backend: LocalBackend, trace: Trace, tmp_path: Path
+) -> None:
+    backend.settle("log/")
+    assert trace.calls == [("fsync", "log")]
+    trace.calls.clear()
+    backend.settle("")
+    assert trace.calls == [("fsync", "."), ("fsync", str(tmp_path).lstrip("/"))]
+
+
+def test_settling_what_is_not_there_or_a_fast_repository_does_nothing(
+    backend: LocalBackend, trace: Trace
+) -> None:
+    backend.settle("packs/")
+    backend.durable = False
+    backend.settle("log/")
+    assert trace.calls == []

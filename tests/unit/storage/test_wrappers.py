@@ -6,7 +6,7 @@ import pytest
 
 from mfv.errors import NotFoundError, StorageError
 from mfv.storage.memory import MemoryBackend
-from mfv.storage.wrappers import CountingBackend, FailingBackend, ReadOnlyBackend, Wrapper
+from mfv.storage.wrappers import ALL, CountingBackend, FailingBackend, ReadOnlyBackend, Wrapper
 
 
 def test_a_wrapper_passes_every_verb_on() -> None:
@@ -72,4 +72,14 @@ def test_reading_is_never_failed_nor_counted_as_a_write() -> None:
     assert list(backend.list("")) == []
     with pytest.raises(NotFoundError):
         backend.get("a")
-    assert backend.writes == 0
+    assert backend.calls == 0
+
+
+def test_reading_fails_too_where_it_is_asked_for() -> None:
+    backend = FailingBackend(MemoryBackend(), 2, verbs=ALL)
+    backend.put("a", [b"x"])
+    assert backend.get("a") == b"x"
+    with pytest.raises(StorageError, match="injected"):
+        backend.stat("a")
+    assert list(backend.list("")) == ["a"]
+    assert backend.calls == 4

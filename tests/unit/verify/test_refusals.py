@@ -13,9 +13,10 @@ from mfv.manifest.records import Opening
 from mfv.odb.writer import Writer
 from mfv.repo.recorder import RunRecorder
 from mfv.repo.repository import Repository
+from mfv.repo.trust import is_trusted
 from mfv.repo.view import RunView
 from mfv.verify.again import give_secret, secrets_missing, variables_of
-from mfv.verify.verifying import Wish, check, is_own, verify
+from mfv.verify.verifying import Wish, check, verify
 
 
 @pytest.fixture
@@ -49,10 +50,10 @@ def test_a_flow_whose_file_is_not_in_its_snapshot(repository: Repository) -> Non
 
 def test_a_run_of_another_repository_unless_it_is_trusted(repository: Repository) -> None:
     view = run_of(repository)
-    assert is_own(view)
+    assert is_trusted(view)
     assert view.manifest is not None
     view.manifest = msgspec.structs.replace(view.manifest, origin=bytes(16))
-    assert not is_own(view)
+    assert not is_trusted(view)
     with pytest.raises(UntrustedError, match="another repository"):
         verify(view, Wish(), {})
     check(view, Wish(trust=True), {})

@@ -95,7 +95,7 @@ def test_where_the_repository_cannot_be_written_to_it_lies_elsewhere(
     monkeypatch.setattr(tempfile, "tempdir", os.fspath(elsewhere))
     made = local.make_held_folder
 
-    def refuse(parent: str, prefix: str) -> tuple[str, int]:
+    def refuse(parent: str, prefix: str, *modes: object) -> tuple[str, int]:
         if parent.startswith(os.fspath(repository.folder)):
             raise StorageError("it is read-only")
         return made(parent, prefix)
