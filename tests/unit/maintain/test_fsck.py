@@ -256,8 +256,8 @@ def test_a_damaged_object_is_named_with_its_pack(at: int) -> None:
     pack, record = location_of(backend, blob)
     assert record.stored < record.size  # it is compressed, and may not even unpack
     damage(backend, key_of(pack), record.offset + at)
-    (finding,) = check(backend, data=True).findings
-    assert f"{blob.hex()[:12]} in pack {pack} is damaged" in finding.message
+    messages = [finding.message for finding in check(backend, data=True).findings]
+    assert any(f"{blob.hex()[:12]} in pack {pack} is damaged" in message for message in messages)
 
 
 def test_damage_of_one_copy_where_another_is_whole_is_a_warning() -> None:
