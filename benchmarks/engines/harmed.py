@@ -238,7 +238,7 @@ class Git(Store):
 class PackedGit(Git):
     """git after `git gc`: most of it in one pack, the tags in one file."""
 
-    name = "git, packed"
+    name = "packed git"
 
     def save(self, version: str) -> None:
         super().save(version)
