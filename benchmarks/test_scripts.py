@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # as Python does for a script of this folder
 
 import bigfile
+import bitflips
 import checkpoints
 import cores
 import history
@@ -188,3 +190,26 @@ def test_a_history_that_mfv_answers_wrongly_is_an_error(tmp_path: Path) -> None:
     MfvHistory().fill(tmp_path, 30, seed=1)
     with pytest.raises(BenchmarkError, match="wrong answer to: the newest 20"):
         history.check(MfvHistory(), tmp_path, "newest", 31, seed=1)
+
+
+def test_what_was_harmed_is_wrong_only_where_nobody_said_so() -> None:
+    whole = {"runs": "1 2", "1 tags": "a", "1/start/x": "v"}
+    wrong = {**whole, "1/start/x": "w"}
+    assert list(bitflips.wrong_parts(whole, whole)) == []
+    assert list(bitflips.wrong_parts(whole, wrong)) == ["1/start/x"]
+    assert list(bitflips.wrong_parts(whole, {**whole, "1/start/x": bitflips.REFUSED})) == []
+    less = {"runs": "2", "1 tags": ""}
+    assert set(bitflips.wrong_parts(whole, less)) == set(whole)
+    warned = {bitflips.WARNED: bitflips.REFUSED}
+    assert list(bitflips.wrong_parts(whole, {**less, **warned})) == []
+    assert list(bitflips.wrong_parts(whole, {**wrong, **warned})) == ["1/start/x"]
+
+
+def test_flips_change_one_bit_and_swaps_two_files_of_a_kind() -> None:
+    files = {"log/1": b"one", "log/2": b"two", "tip": b"tip"}
+    for harm in bitflips.draw_flips(files, 20, random.Random(1)):
+        ((name, data),) = harm.changes.items()
+        pairs = zip(data, files[name], strict=True)
+        assert sum((one ^ other).bit_count() for one, other in pairs) == 1
+    (swap,) = bitflips.draw_swaps(files, 5, random.Random(1))
+    assert swap.changes == {"log/1": b"two", "log/2": b"one"}

@@ -34,6 +34,10 @@ class MetaflowTaggingError(UsageError):
     """The tags cannot be changed like that; nothing of the call was applied."""
 
 
+class DamagedLogWarning(UserWarning):
+    """The log is damaged: runs, tags and notes may be missing from what the client tells."""
+
+
 class TaskError(MfvError):
     """Why a task failed, as its record tells: nothing of the user's is imported or unpickled."""
 

@@ -74,6 +74,7 @@ class Flow(MetaflowObject):
             asked = asking.expression(history, flow=self.id, where=where)
             keys = [] if sort is None else asking.sort_keys(history, sort)
             chosen = history.select(asked, keys)
+            self._place.tell_damage()
         return [RunData(self._place, run.state) for run in chosen.runs]
 
     def _runs(self, found: Iterable[RunData], tags: tuple[str, ...]) -> Iterator[Run]:

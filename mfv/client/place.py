@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from pathlib import Path
 from typing import ClassVar
 
 from mfv.capture.user import user_at_host
-from mfv.client.errors import MetaflowNotFound
+from mfv.client.errors import DamagedLogWarning, MetaflowNotFound
 from mfv.errors import NotFoundError
 from mfv.repo.names import State
 from mfv.repo.repository import FOLDER_NAME, Repository, find, is_made
@@ -31,15 +32,26 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._told: set[int] = set()
         try:
             self.repository = Repository.open(folder, writer=user_at_host())
         except NotFoundError as error:
             raise MetaflowNotFound(error.message, hint=error.hint) from None
 
     def state(self) -> State:
-        """All names as of now."""
+        """All names as of now; DamagedLogWarning, once, where the log may hold more of them."""
         with self.lock:
-            return self.repository.state
+            state = self.repository.state
+            self.tell_damage()
+        return state
+
+    def tell_damage(self) -> None:
+        """Warns of what is damaged in the log as far as it was read, of each entry once."""
+        for number, message in self.repository.log.damaged.items():
+            if number not in self._told:
+                self._told.add(number)
+                told = f"{message}: what it said is missing (`mfv fsck` says what is touched)"
+                warnings.warn(told, DamagedLogWarning, stacklevel=3)
 
 
 def _renew_lock() -> None:

@@ -51,8 +51,16 @@ def _trouble(database: Database, location: Location) -> str:
     except FormatTooNewError:  # MissingCodecError is one
         raise
     except (CorruptError, StorageError) as error:
-        return error.message or "it cannot be read"
+        return _named(location, error.message)
     return ""
+
+
+def _named(location: Location, message: str) -> str:
+    """What is wrong, and with which object of which pack."""
+    pack = str(location.pack)
+    if pack in message:
+        return message
+    return f"{location.record.id.hex()[:12]} in pack {pack} is damaged: {message}"
 
 
 def _batches(locations: Iterable[Location]) -> Iterator[list[Location]]:

@@ -302,9 +302,12 @@ class _Check:
         for pack, message in self._unreadable.items():
             severity: Severity = "note" if pack in condemned else "error"
             self._find(severity, "pack", f"{pack}: {message}")
+        # Where something is lost, what it led to looks like garbage and is none.
+        hurt = any(finding.severity == "error" for finding in self._findings)
         for object_id, message in self._damaged.items():
             if object_id not in self._reached:
-                self._find("note", "garbage", f"{message}; no run leads to it")
+                to = "no run that can be read leads to it" if hurt else "no run leads to it"
+                self._find("note", "garbage", f"{message}; {to}")
         needed = {
             place.pack
             for place in self._repository.database.index
@@ -313,4 +316,6 @@ class _Check:
         idle = there - needed - set(self._unreadable)
         if idle:
             message = f"{len(idle)} packs lead to no run: `mfv gc` removes them"
+            if hurt:
+                message = f"{len(idle)} packs lead to no run that can be read"
             self._find("note", "garbage", message)

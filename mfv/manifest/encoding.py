@@ -102,10 +102,10 @@ def _settled(record: R) -> R:
     shape = _shapes.get(type(record)) or _shape_of(type(record))
     for name in shape.holders:
         value = kept = getattr(record, name)
-        if isinstance(value, tuple):
+        if isinstance(value, (tuple, list)):
             for one in value:
                 if _settled(one) is not one:
-                    kept = tuple(map(_settled, value))
+                    kept = type(value)(map(_settled, value))
                     break
         elif value is not None:
             kept = _settled(value)
@@ -121,7 +121,7 @@ def _settled(record: R) -> R:
 class _Shape(NamedTuple):
     """What has to be looked at of a kind of records."""
 
-    holders: tuple[str, ...]  # fields that hold a record, or a tuple of records
+    holders: tuple[str, ...]  # fields that hold a record, or several
     defaults: tuple[tuple[str, object], ...]  # left out, and not one object for all equal values
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 
 import pytest
 from flowruns import Project
-from making import FLOW, whole_run
+from making import FLOW, damage, whole_run
 
 from mfv.client import (
     Flow,
@@ -18,6 +19,8 @@ from mfv.client import (
     get_metadata,
     metadata,
 )
+from mfv.client.errors import DamagedLogWarning
+from mfv.repo.archive import key_of
 from mfv.repo.repository import Repository
 
 
@@ -53,6 +56,20 @@ def test_where_there_is_none_it_says_what_to_do(
     monkeypatch.setenv("MFV_DIR", str(tmp_path / "nowhere"))
     with pytest.raises(MetaflowNotFound, match="nowhere"):
         Flow("DemoFlow")
+
+
+@pytest.mark.parametrize("where", [None, "tag:baseline"])
+def test_a_reader_of_a_damaged_log_is_warned_that_names_may_be_missing(
+    own: Path, where: str | None
+) -> None:
+    repository = Repository.open(own)
+    repository.tag(add=[(run, "later") for run in repository.state][:1])
+    repository.tag(add=[(run, "last") for run in repository.state][:1])
+    damage(repository.backend, key_of(repository.state.number - 1), 40)
+    with pytest.warns(DamagedLogWarning, match="is damaged"):
+        assert list(Flow("DemoFlow").runs(where=where))
+    with warnings.catch_warnings(action="error"):  # once is enough
+        assert all("later" not in run.tags for run in Flow("DemoFlow").runs(where=where))
 
 
 def test_a_repository_can_be_chosen_and_left_again(other: Path, project: Project) -> None:

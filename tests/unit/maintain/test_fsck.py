@@ -239,6 +239,27 @@ def test_what_no_run_leads_to_is_a_note() -> None:
     assert {f.severity for f in check(backend, data=True).findings} == {"note"}
 
 
+def test_what_only_a_damaged_record_leads_to_is_not_said_to_be_for_gc() -> None:
+    backend = two_runs()
+    hurt(backend, records(backend)["run"])
+    findings = check(backend, data=True).findings
+    assert {finding.severity for finding in findings} == {"error", "note"}
+    assert not any("mfv gc" in finding.message for finding in findings)
+
+
+@pytest.mark.parametrize("at", range(0, 60, 7))
+def test_a_damaged_object_is_named_with_its_pack(at: int) -> None:
+    backend = memory_repository().backend
+    value = b"".join(b"line %d\n" % number for number in range(1000))
+    whole_run(memory_repository(backend), {"data": value})
+    blob = BlobId.of(value)
+    pack, record = location_of(backend, blob)
+    assert record.stored < record.size  # it is compressed, and may not even unpack
+    damage(backend, key_of(pack), record.offset + at)
+    messages = [finding.message for finding in check(backend, data=True).findings]
+    assert any(f"{blob.hex()[:12]} in pack {pack} is damaged" in message for message in messages)
+
+
 def test_damage_of_one_copy_where_another_is_whole_is_a_warning() -> None:
     backend = two_runs()
     script = opening_of()
