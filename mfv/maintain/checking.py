@@ -6,11 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from mfv.errors import CorruptError, FormatTooNewError, StorageError
+from mfv.odb.codec import Codec
 from mfv.odb.database import Database
+from mfv.odb.pack import Record
 from mfv.odb.packindex import Location
 from mfv.odb.pipeline import Lanes
 
 _BATCH = 4 << 20  # bytes as stored
+# Larger groups are left to the caller's thread: each may take tens of megabytes, what they build on
+# as much again, and every thread keeps some of what it once had.
+_LARGE = 1 << 20  # bytes
 
 # Told now and then: bytes read so far.
 Progress = Callable[[int], None]
@@ -31,18 +36,26 @@ def check(
     Raises FormatTooNewError and MissingCodecError: of what cannot be read here nothing can be said.
     """
 
-    def look(batch: list[Location]) -> list[Checked]:
-        return [Checked(one, _trouble(database, one)) for one in batch]
+    def look(batch: list[Location]) -> list[tuple[Location, str | None]]:
+        return [(one, None if _is_large(one.record) else _trouble(database, one)) for one in batch]
 
     done = 0
     lanes = Lanes()
     try:
         for batch in lanes.in_order(look, _batches(locations)):
-            yield from batch
-            done += sum(one.location.record.stored for one in batch)
+            for location, trouble in batch:
+                if trouble is None:
+                    trouble = _trouble(database, location)
+                yield Checked(location, trouble)
+                done += location.record.stored
             progress(done)
     finally:
         lanes.close()
+
+
+def _is_large(record: Record) -> bool:
+    most = max(record.stored, record.within + record.size)
+    return record.codec == Codec.GROUP and most > _LARGE
 
 
 def _trouble(database: Database, location: Location) -> str:

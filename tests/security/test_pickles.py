@@ -279,7 +279,7 @@ def canaries(site: Site) -> list[Path]:
 def test_a_load_that_was_asked_for_runs_it(site: Site) -> None:
     """So the canary is one."""
     stored(CALLS["reduce-5"])(site.forge())
-    site.visit([["cat", "--load", "@/start/1/x"]], check=False)
+    site.visit([["cat", "--load", "--trust", "@/start/1/x"]], check=False)
     assert canaries(site) != []
 
 

@@ -21,6 +21,7 @@ from mfv.repo import person, trust
 from mfv.repo.config import ConfigError
 from mfv.repo.repository import Repository
 from mfv.repo.standing import standing_of
+from mfv.repo.view import RunView
 
 EVIL = textwrap.dedent('''
     """Leaves a value that runs a command wherever it is unpickled."""
@@ -231,7 +232,8 @@ def test_an_artifact_of_another_origin_is_refused_with_the_command_that_grants_i
     made: RunRecord | None = run._run_data._now().view.manifest
     assert made is not None
     other = bytes(range(16))
-    run._run_data._now().view.manifest = msgspec.structs.replace(made, origin=other)
+    forged = msgspec.structs.replace(made, origin=other)
+    monkeypatch.setattr(RunView, "manifest", property(lambda _: forged))
     with pytest.raises(UntrustedError, match="it was made in another repository") as told:
         _ = run.data.model
     assert f"`mfv trust --origin {other.hex()}`" in str(told.value.hint)

@@ -48,11 +48,14 @@ def test_a_flow_whose_file_is_not_in_its_snapshot(repository: Repository) -> Non
         verify(run_of(repository, script="moved.py"), Wish(), {})
 
 
-def test_a_run_of_another_repository_unless_it_is_trusted(repository: Repository) -> None:
+def test_a_run_of_another_repository_unless_it_is_trusted(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
     view = run_of(repository)
     assert is_trusted(view)
     assert view.manifest is not None
-    view.manifest = msgspec.structs.replace(view.manifest, origin=bytes(16))
+    forged = msgspec.structs.replace(view.manifest, origin=bytes(16))
+    monkeypatch.setattr(RunView, "manifest", property(lambda _: forged))
     assert not is_trusted(view)
     with pytest.raises(UntrustedError, match="another repository"):
         verify(view, Wish(), {})
