@@ -56,9 +56,9 @@ def test_a_bit_turned_over_is_found_or_costs_nothing(patient: Patient, long: boo
             flip(patient.files, key, bit)
             for key, data in patient.files.items()
             for bit in (
-                sampled_bits(len(data), ends=12, between=8)
+                sampled_bits(len(data), ends=20, between=16)
                 if key in detailed
-                else sampled_bits(len(data), ends=1, between=2)
+                else sampled_bits(len(data), ends=3, between=3)
             )
         ),
     )
