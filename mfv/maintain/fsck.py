@@ -72,6 +72,7 @@ class _Check:
         self._unreadable: dict[PackId, str] = {}
         self._damaged: dict[bytes, str] = {}  # objects without a good copy
         self._reached: set[bytes] = set()
+        self._has_lost = False  # whether entries stand in place of such that were lost
 
     def run(self, *, data: bool) -> Report:
         state = self._fold()
@@ -122,6 +123,7 @@ class _Check:
             state.apply(entry, seal)
             self._entries.append(entry)
             if isinstance(entry.body, Lost):
+                self._has_lost = True
                 self._find("note", "log", f"log entry {number} was lost; a repair stands for it")
             if number == checkpoint:
                 self._check_checkpoint(number, state)
@@ -230,10 +232,15 @@ class _Check:
                 self._check_whole(now)
 
     def _check_whole(self, state: RunState) -> None:
+        if state.opening is None and state.manifest is None:
+            # A repair may know of its tasks alone.
+            severity: Severity = "warning" if self._has_lost else "error"
+            message = f"{state.name}: the log entry that opened it is damaged"
+            self._find(severity, "run", message, state.name)
         seen: set[bytes] = set()
         for object_id, trouble in needs(self._repository, state):
             if trouble:
-                severity: Severity = "warning" if object_id in state.lost else "error"
+                severity = "warning" if object_id in state.lost else "error"
                 self._find(severity, "run", f"{state.name}: {trouble}", state.name)
             elif object_id not in seen:
                 seen.add(bytes(object_id))
