@@ -16,7 +16,7 @@ from mfv.maintain.checking import Progress, check
 from mfv.maintain.gc import delete_packs
 from mfv.odb.codec import Codec
 from mfv.odb.pack import Record
-from mfv.odb.packindex import Location, key_of
+from mfv.odb.packindex import Location, key_of, list_packs
 from mfv.odb.transfer import Transfer
 from mfv.repo.entries import PackMade, Repack
 from mfv.repo.names import State
@@ -60,6 +60,11 @@ def mend(repository: Repository, packs: dict[PackId, str]) -> list[Mended]:
 
     The files are copied to `lost-found/` first.
     """
+    # One that was stopped here left packs that are condemned, and set aside before that.
+    condemned = repository.log.state.condemned
+    left = [bytes(pack) for pack in list_packs(repository.backend) if pack in condemned]
+    if left:
+        delete_packs(repository, left)
     if not packs:
         return []
     database, salvaged = repository.database, dict[PackId, list[Record]]()

@@ -202,6 +202,9 @@ def test_with_few_open_files_a_command_works_or_says_so(bases: Bases, most: int)
         done = command(place, words, preexec_fn=limited)
         if done.code:
             assert_one_error(done)
-    assert_unharmed(place.store, before)
+    done = place.python("flow.py", "run", preexec_fn=limited)
+    if done.code:
+        assert_one_error(done)
+    assert_unharmed(place.store, before, done.out)
     for words in ("log", "gc --prune now", "fsck"):
         assert command(place, words).code == 0

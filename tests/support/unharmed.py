@@ -98,7 +98,8 @@ def assert_unharmed(store: Path, before: dict[str, Content], out: str = "") -> N
         return
     repository = Repository.open(store)
     report = fsck(repository, data=True)
-    assert [one for one in report.findings if one.severity != "note"] == []
+    troubles = [one.message for one in report.findings if one.severity != "note"]
+    assert troubles == []
     now = contents(store)
     swept = {run.name for run in repository.state if run.swept}
     for name, content in before.items():
