@@ -34,7 +34,8 @@ class SwitchBranch(FlowSpec):
 
     @step
     def join(self, inputs):
-        self.values = [one.value for one in inputs]
+        # Metaflow gives the inputs in an order that changes from run to run.
+        self.values = sorted(one.value for one in inputs)
         self.named = (inputs.meet.value, inputs.b.value)
         self.next(self.end)
 
