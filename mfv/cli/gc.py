@@ -189,6 +189,9 @@ def _repack(
     planned = repack.plan(repo, grace=grace, marks=marks)
     if dry_run:
         return _Rewritten(planned, None, logarchive.plan(repo))
+    from mfv.maintain import arenas  # brings ctypes, of which no other part has need
+
+    arenas.share()
     if deadline is None:
         done = repack.run(repo, planned, grace=grace, marks=marks)
     else:

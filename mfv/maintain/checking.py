@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from mfv.errors import CorruptError, FormatTooNewError, StorageError
-from mfv.odb.codec import Codec
+from mfv.odb.codec import SHARED
 from mfv.odb.database import Database
 from mfv.odb.pack import Record
 from mfv.odb.packindex import Location
@@ -47,7 +47,7 @@ def check(
                 if trouble is None:
                     trouble = _trouble(database, location)
                 yield Checked(location, trouble)
-                done += location.record.stored
+                done += 0 if location.record.within else location.record.stored
             progress(done)
     finally:
         lanes.close()
@@ -55,7 +55,7 @@ def check(
 
 def _is_large(record: Record) -> bool:
     most = max(record.stored, record.within + record.size)
-    return record.codec == Codec.GROUP and most > _LARGE
+    return record.codec in SHARED and most > _LARGE
 
 
 def _trouble(database: Database, location: Location) -> str:
@@ -81,7 +81,7 @@ def _batches(locations: Iterable[Location]) -> Iterator[list[Location]]:
     size = 0  # bytes as stored
     for location in locations:
         batch.append(location)
-        size += location.record.stored
+        size += 0 if location.record.within else location.record.stored
         if size >= _BATCH:
             yield batch
             batch, size = [], 0

@@ -195,7 +195,7 @@ class _Check:
                 if trouble and not self._is_there(location.pack):
                     gone = True
                     continue
-                self._read += location.record.stored
+                self._read += 0 if location.record.within else location.record.stored
                 if trouble:
                     bad[location.record.id] = trouble
                 else:

@@ -17,6 +17,7 @@ from mfv.errors import ConflictError, CorruptError, NotFoundError
 from mfv.ids import PackId
 from mfv.maintain.marks import Marks, refuse_damage
 from mfv.odb.packindex import key_of, list_packs
+from mfv.odb.ranges import by_range
 from mfv.repo.archive import FOLDER
 from mfv.repo.entries import Condemn
 from mfv.repo.names import State
@@ -65,13 +66,13 @@ def plan(repository: Repository, *, grace: float = GRACE, marks: Marks | None = 
     objects: dict[PackId, int] = {}
     alive: set[PackId] = set()
     dead_bytes: dict[PackId, int] = {}
-    for location in index:
-        pack = location.pack
-        objects[pack] = objects.get(pack, 0) + 1
-        if location.record.id in live:
+    for members in by_range(index):
+        pack, record = members[0]
+        objects[pack] = objects.get(pack, 0) + len(members)
+        if any(location.record.id in live for location in members):
             alive.add(pack)
         else:
-            dead_bytes[pack] = dead_bytes.get(pack, 0) + location.record.stored
+            dead_bytes[pack] = dead_bytes.get(pack, 0) + record.stored
     refuse_damage(index, state)
     return _sort(repository, state, objects, alive, dead_bytes, grace)
 

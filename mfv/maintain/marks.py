@@ -12,13 +12,16 @@ from typing import TypeVar
 
 import msgspec
 
-from mfv.errors import CorruptError
-from mfv.ids import BlobId, ObjectId, OpeningId, PackId, RunId, TaskId, TreeId
+from mfv.errors import CorruptError, NotFoundError
+from mfv.ids import BlobId, ChunkId, ObjectId, OpeningId, PackId, RunId, TaskId, TreeId
 from mfv.manifest.encoding import decode
 from mfv.manifest.records import Opening, Run, Task, TaskRef, Tree
+from mfv.odb.codec import Codec
+from mfv.odb.database import Database
+from mfv.odb.packindex import Location, read_index
 from mfv.odb.whereabouts import PackIndex
 from mfv.repo import trees
-from mfv.repo.entries import Entry, MarkDamage, OpenRun, SealRun, Tasks
+from mfv.repo.entries import Entry, MarkDamage, OpenRun, Repack, SealRun, Tasks
 from mfv.repo.names import State
 from mfv.repo.reachable import (
     ALL,
@@ -38,6 +41,17 @@ def refuse_damage(index: PackIndex, state: State) -> None:
     for pack, error in index.damaged.items():
         if pack not in state.condemned:
             raise error
+
+
+def bases_of(database: Database, pack: PackId) -> Iterator[ChunkId]:
+    """The chunks that groups in `pack` build on, some more than once; none if it is gone."""
+    try:
+        records = read_index(database.backend, pack)
+    except NotFoundError:
+        return
+    for record in records:
+        if record.codec == Codec.GROUP and not record.within:
+            yield from database.base_of(Location(pack, record))
 
 
 class Marks:
@@ -84,6 +98,8 @@ class Marks:
                         self._add_tasks(entry.body.tasks, new, ALL)
                     case SealRun():
                         self._add_manifest(entry.body.manifest, entry.body.pack, new, ALL)
+                    case Repack():
+                        self._add_bases((PackId(one.pack) for one in entry.body.packs), new)
                     case MarkDamage():
                         self._lost.update(entry.body.lost)
                 self.entry = entry.number
@@ -164,6 +180,15 @@ class Marks:
             self._add_opening(record.opening, None, new)
             self._add_tasks(record.tasks, new, keeping)
             self._add_blobs(blobs_of_manifest(record), new)
+
+    def _add_bases(self, packs: Iterable[PackId], new: list[bytes]) -> None:
+        """Marks what groups in these packs build on: a repack may have put together new ones."""
+        database = self._repository.database
+        for pack in packs:
+            if pack not in self._repository.log.state.condemned:
+                for base in bases_of(database, pack):
+                    for chunk in database.needed_chunks(BlobId(base), self._chunks):
+                        self._note(chunk, new)
 
     def _record(
         self, record_id: ObjectId, pack: bytes | None, kind: type[R], new: list[bytes]

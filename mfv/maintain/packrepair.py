@@ -14,10 +14,13 @@ from mfv.ids import BlobId, PackId
 from mfv.maintain import salvage
 from mfv.maintain.checking import Progress, check
 from mfv.maintain.gc import delete_packs
-from mfv.odb.codec import Codec
+from mfv.odb import codec
+from mfv.odb.codec import SHARED, Codec, Plan
+from mfv.odb.database import Database
+from mfv.odb.intake import Packed
 from mfv.odb.pack import Record
 from mfv.odb.packindex import Location, key_of, list_packs
-from mfv.odb.transfer import Transfer
+from mfv.odb.transfer import Transfer, member_of
 from mfv.repo.entries import PackMade, Repack
 from mfv.repo.names import State
 from mfv.repo.repository import Repository
@@ -123,6 +126,13 @@ def _copy(
             continue
         except (CorruptError, StorageError):
             pass
+        if record.codec in SHARED:
+            alone = _taken_out(database, location)
+            if alone is None:
+                yield record.id
+            else:
+                transfer.add(alone)
+            continue
         again = _renamed(repository, location) if is_salvaged else None
         try:
             stored = again and database.backend.get(key_of(pack), record.offset, record.stored)
@@ -132,13 +142,26 @@ def _copy(
         if stored is None:
             yield record.id
         else:
-            transfer.add(again or record, stored)
+            transfer.add(_alone(again or record, stored))
+
+
+def _taken_out(database: Database, location: Location) -> Packed | None:
+    """An object of a group or bundle of which not all can be told; None if it is damaged itself."""
+    try:
+        data = memoryview(database.read_at(location))
+    except (CorruptError, StorageError):
+        return None
+    return Packed([member_of(location.record)], *codec.encode(data, Plan(Codec.ZSTD)))
+
+
+def _alone(record: Record, stored: bytes) -> Packed:
+    return Packed([member_of(record)], record.codec, stored, record.depth)
 
 
 def _renamed(repository: Repository, location: Location) -> Record | None:
     """A list of chunks under the id of the blob that it makes up, where its own was damaged."""
     record = location.record
-    if record.kind != BlobId.kind or record.codec == Codec.GROUP:
+    if record.kind != BlobId.kind:
         return None
     try:
         return record._replace(id=bytes(repository.database.id_of(location)))

@@ -1,4 +1,4 @@
-"""repack: small packs, and such as are mostly dead, into a few large ones.
+"""repack: small packs, and such as are mostly dead or loose, into a few large and dense ones.
 
 What runs need of them is copied into new packs; then one log entry brings these in and condemns
 the old, which are deleted after it. The entry is appended only to a log of which every entry was
@@ -18,15 +18,20 @@ import msgspec
 from mfv.errors import CorruptError, FormatTooNewError, NotFoundError
 from mfv.ids import BlobId, PackId
 from mfv.maintain.gc import GRACE, delete_packs
-from mfv.maintain.marks import Marks
-from mfv.maintain.survey import SMALL, preference, survey
+from mfv.maintain.marks import Marks, bases_of
+from mfv.maintain.survey import SMALL, PackFacts, preference, survey
+from mfv.odb.codec import Codec
+from mfv.odb.denser import Denser
 from mfv.odb.pack import Record
-from mfv.odb.packindex import Location
+from mfv.odb.packindex import Location, is_dense
 from mfv.odb.transfer import FULL, Transfer
-from mfv.repo.entries import PackMade, Repack
+from mfv.repo.entries import Entry, PackMade, Repack
 from mfv.repo.log import CondemnedError
 from mfv.repo.names import State
 from mfv.repo.repository import Repository
+
+# A pack of which one part in so many can be compressed harder is rewritten for that alone.
+_LOOSE = 4
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -97,14 +102,24 @@ def plan(repository: Repository, *, grace: float = GRACE, marks: Marks | None = 
     for one in survey(repository, marks):
         hollow = 2 * one.kept < one.payload
         young = one.kept == 0 and grace > 0 and now - one.modified < grace
-        if not one.live or young or not (hollow or one.size < SMALL):
+        loose = one.size >= SMALL and _is_loose(repository, one)
+        if not one.live or young or not (hollow or loose or one.size < SMALL):
             staying += 1
             continue
         sources.append(Source(bytes(one.pack), one.size, one.kept))
-        worth = worth or hollow
+        worth = worth or hollow or loose
     if len(sources) < 2 and not worth:
         return RepackPlan(entry, (), staying + len(sources))
     return RepackPlan(entry, tuple(sources), staying)
+
+
+def _is_loose(repository: Repository, one: PackFacts) -> bool:
+    """Whether it pays to compress a pack harder, which was not done."""
+    if repository.database.fast or _LOOSE * one.loose < one.payload:
+        return False
+    with contextlib.suppress(NotFoundError):  # another gc was here
+        return not is_dense(repository.backend, one.pack)
+    return False
 
 
 def run(
@@ -186,15 +201,32 @@ class _Rewriting:
         marks.catch_up()
         self._raise_if_stale(repository.log.state)
         # What lies in a pack that stays need not be copied.
-        self._transfer = Transfer(repository.database, self._sources, preference(self._sources, {}))
+        dense = not repository.database.fast
+        preferred = preference(self._sources, {})
+        self._transfer = Transfer(repository.database, self._sources, preferred, dense=dense)
+        self._denser: Denser | None = None
+        if dense:
+            self._denser = Denser(repository.database, self._transfer, marks.objects, self._bases())
         self._damaged: dict[tuple[bytes, int], set[PackId]] = {}
         self._together: set[bytes] = set()  # blobs that lie in one piece in a new pack
+
+    def _bases(self) -> set[bytes]:
+        """The chunks that groups of any pack build on."""
+        database = self._repository.database
+        return {
+            bytes(base)
+            for location in database.index
+            if location.record.codec == Codec.GROUP and not location.record.within
+            for base in database.base_of(location)
+        }
 
     def run(self) -> Repacked:
         try:
             self._copy_packs()
             return self._commit()
         except BaseException:
+            if self._denser is not None:
+                self._denser.close()
             self._transfer.abandon()
             raise
 
@@ -204,6 +236,8 @@ class _Rewriting:
         for pack in self._sizes:
             records = self._records(pack)
             mapped = self._mapped(pack, records)
+            parts = self._parts(pack, records)
+            dense = is_dense(self._repository.backend, pack)
             for record in records:
                 if record.id not in self._marks.objects:
                     continue
@@ -211,14 +245,35 @@ class _Rewriting:
                 copies = self._transfer.preferred(record.id, record.kind)
                 if record.offset in mapped or copies[:1] == [here]:
                     try:
-                        self._transfer.copy(here)
+                        if not self._made_dense(here, parts, record.offset in mapped, dense):
+                            self._transfer.copy(here)
                         continue
                     except FormatTooNewError:
                         raise
                     except CorruptError:
                         pass  # another copy may be whole
                 left.append((record.id, record.kind))
+        if self._denser is not None:
+            self._denser.finish()
+            left += [
+                (one.id, one.kind) for one in self._denser.damaged if one.id in self._marks.objects
+            ]
         self._keep_all(left)
+
+    def _made_dense(self, here: Location, parts: set[bytes], mapped: bool, dense: bool) -> bool:
+        """Whether the object will be written in another form, so that it need not be copied."""
+        if self._denser is None or mapped:
+            return False
+        return self._denser.take(here, is_part=here.record.id in parts, is_dense=dense)
+
+    def _parts(self, pack: PackId, records: list[Record]) -> set[bytes]:
+        """The chunks of the larger blobs of which the lists lie in `pack`."""
+        database, parts = self._repository.database, set[bytes]()
+        for record in records if self._denser is not None else ():
+            if record.kind == BlobId.kind and record.id in self._marks.objects:
+                with contextlib.suppress(CorruptError):  # told when the list is copied
+                    parts.update(map(bytes, database.listed(Location(pack, record))))
+        return parts
 
     def _records(self, pack: PackId) -> list[Record]:
         try:
@@ -239,10 +294,18 @@ class _Rewriting:
             pieces: list[Location] = []
             with contextlib.suppress(CorruptError):  # one is missing: told when the list is copied
                 pieces = database.one_piece(Location(pack, record))
+            if pieces and self._denser is not None and not self._stays_raw(pieces):
+                continue
             if pieces and pieces[0].pack == pack and record.id not in self._together:
                 self._together.add(record.id)
                 found.update(piece.record.offset for piece in pieces)
         return found
+
+    def _stays_raw(self, pieces: list[Location]) -> bool:
+        assert self._denser is not None
+        with contextlib.suppress(CorruptError):
+            return self._denser.stays_raw(pieces)
+        return True  # as it is, it is told what is damaged
 
     def _keep_all(self, objects: list[tuple[bytes, int]]) -> None:
         """Keeps these, and what they build on."""
@@ -281,7 +344,9 @@ class _Rewriting:
             return
         self._raise_if_stale(state)
         try:
-            new = self._marks.add(self._repository.log.read(self._marks.entry + 1, state.number))
+            entries = list(self._repository.log.read(self._marks.entry + 1, state.number))
+            new = self._marks.add(entries)
+            new += self._built_on(entries)
         except CorruptError:
             # Another repack may have moved it at this moment. Marking anew tells, or fails as well.
             raise _StaleError from None
@@ -293,6 +358,15 @@ class _Rewriting:
         ]
         if more:
             raise _MoreError(more)
+
+    def _built_on(self, entries: list[Entry]) -> list[bytes]:
+        """What groups that came build on, and would find only deeper than they may."""
+        deepened = self._denser.deepened if self._denser is not None else frozenset[bytes]()
+        if not deepened:
+            return []
+        database = self._repository.database
+        packs = {PackId(one.pack) for e in entries for one in getattr(e.body, "packs", ())}
+        return [base for pack in packs for base in bases_of(database, pack) if base in deepened]
 
     def _raise_if_stale(self, state: State) -> None:
         if any(pack in state.condemned for pack in self._sources):

@@ -12,7 +12,7 @@ from mfv.errors import CorruptError, MfvError, StorageError
 from mfv.ids import BlobId, PackId
 from mfv.maintain.onebit import mended
 from mfv.odb import codec
-from mfv.odb.codec import Codec
+from mfv.odb.codec import SHARED
 from mfv.odb.database import Database, object_type
 from mfv.odb.pack import HEADER, RECORD, TRAILER, Record, parse_record
 from mfv.odb.packindex import Location, key_of
@@ -44,9 +44,9 @@ def records_of(database: Database, pack: PackId) -> list[Record]:
 def mended_bytes(database: Database, pack: PackId, record: Record) -> bytes | None:
     """The stored bytes of an object in which a single bit turned over; None for any other damage.
 
-    Not of groups and lists of chunks, which only other objects prove.
+    Not of groups, bundles and lists of chunks, which only other objects prove.
     """
-    if record.codec == Codec.GROUP or record.kind == BlobId.kind:
+    if record.codec in SHARED or record.kind == BlobId.kind:
         return None
     kind = object_type(record.kind)
 

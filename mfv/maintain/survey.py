@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mfv.errors import NotFoundError
 from mfv.ids import PackId
 from mfv.maintain.marks import Marks
-from mfv.odb.codec import Codec
+from mfv.odb.codec import SHARED, Codec
 from mfv.odb.packindex import Location, key_of, list_packs
 from mfv.repo.repository import Repository
 from mfv.storage.base import Stat
@@ -17,6 +17,9 @@ from mfv.storage.base import Stat
 # Two packs of less than this are made one. A pack that was made of others is soon larger, and is
 # not copied again while runs come and go.
 SMALL = 16 << 20  # bytes
+
+
+_LOOSE = (Codec.ZSTD, Codec.GROUP)
 
 
 class PackFacts(NamedTuple):
@@ -27,6 +30,7 @@ class PackFacts(NamedTuple):
     modified: float  # seconds since 1970, for an order that keeps neighbours together
     payload: int  # bytes of its objects as stored
     kept: int  # bytes of those of them that are the copy that counts of something needed
+    loose: int  # bytes of these that a repack may compress harder, if it did not already
     live: bool  # whether any copy of anything needed lies in it
 
 
@@ -71,8 +75,12 @@ def survey(repository: Repository, marks: Marks) -> list[PackFacts]:
         if key not in counts or prefer(location) < prefer(counts[key]):
             counts[key] = location
     kept: dict[PackId, set[tuple[int, bytes]]] = {pack: set() for pack in stats}
+    loose: dict[PackId, int] = dict.fromkeys(stats, 0)
     for location in counts.values():
         kept[location.pack].add(range_of(location))
+        record = location.record
+        if record.codec in _LOOSE and not record.within:
+            loose[location.pack] += record.stored
     packs = [
         PackFacts(
             pack,
@@ -80,6 +88,7 @@ def survey(repository: Repository, marks: Marks) -> list[PackFacts]:
             stat.modified,
             sum(ranges[pack].values()),
             sum(ranges[pack][one] for one in kept[pack]),
+            loose[pack],
             pack in live,
         )
         for pack, stat in stats.items()
@@ -98,9 +107,10 @@ def _stats(repository: Repository) -> dict[PackId, Stat]:
 
 
 def range_of(location: Location) -> tuple[int, bytes]:
-    """What tells the stored range of an object from others of its pack; one for a whole group.
+    """What tells the stored range of an object from others of its pack.
 
-    Empty objects take no room, so that several may begin at one offset.
+    What is compressed together has one range. Empty objects take no room, so that several may
+    begin at one offset.
     """
     record = location.record
-    return record.offset, b"" if record.codec == Codec.GROUP else record.id
+    return record.offset, b"" if record.codec in SHARED else record.id

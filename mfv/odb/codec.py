@@ -23,6 +23,11 @@ class Codec(IntEnum):
     PLANES = 2
     PCODEC = 3
     GROUP = 4  # several chunks after older ones: `delta` writes and reads it
+    BUNDLE = 5  # several objects of any kind: `bundle` writes and reads it
+
+
+# Those under which several objects lie in one stored range, and are read together.
+SHARED = frozenset({Codec.GROUP, Codec.BUNDLE})
 
 
 class Plan(NamedTuple):

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from mfv.errors import CorruptError, NotFoundError
 from mfv.ids import ID_BYTES, RECORD_TYPES, BlobId, Buffer, ChunkId, ObjectId, PackId
-from mfv.odb import codec, delta
+from mfv.odb import bundle, codec, delta
 from mfv.odb.aligner import Old
 from mfv.odb.codec import Codec
 from mfv.odb.objects import Objects
@@ -24,6 +25,15 @@ from mfv.storage.base import Mappable
 _PART = 32 << 20  # bytes
 # Larger ones are read and decoded on two cores.
 _LANES_FROM = 4 << 20  # bytes
+
+
+class AfterBase(NamedTuple):
+    """A group, and what it takes to write it again."""
+
+    stored: Buffer
+    base: list[ChunkId]
+    before: Buffer  # the bytes of `base`, joined
+    data: bytes
 
 
 class Database(Objects):
@@ -94,8 +104,9 @@ class Database(Objects):
 
         Raises CorruptError.
         """
-        self.verify(location)
-        return self._decode(location)
+        data = self._decode(location)
+        self._check(location.pack, location.record, data)
+        return data
 
     def id_of(self, location: Location) -> BlobId:
         """The id of the blob that the list of chunks at `location` makes up, whatever it is called.
@@ -186,24 +197,34 @@ class Database(Objects):
         Of a recipe the blob is read that it describes, chunk by chunk. Raises CorruptError.
         """
         first = records[0]
-        stored = self._stored(Location(pack, first))
-        found: list[ObjectId]
         if first.codec == Codec.GROUP:
-            group = delta.parse(stored)
-            before, _ = self.read_together(group.base, first.depth)
-            whole = memoryview(delta.decode(group, before))
-            found = [ChunkId.of(whole[one.within : one.within + one.size]) for one in records]
+            return self.read_group(pack, records).stored
+        stored = self._stored(Location(pack, first))
+        if first.codec == Codec.BUNDLE:
+            whole = memoryview(bundle.decode(stored))
         else:
-            data = codec.decode(first.codec, stored, first.size)
-            if first.kind == BlobId.kind:
-                blob = BlobId(first.id)
-                self._proved(blob, self._places(_chunk_ids(data), pack))
-                found = [blob]
-            else:
-                found = [object_type(first.kind).of(data)]
-        if found != [one.id for one in records]:
-            raise CorruptError(f"{first.id.hex()[:12]} in pack {pack} is damaged")
+            whole = memoryview(codec.decode(first.codec, stored, first.size))
+        for one in records:
+            self._check(pack, one, whole[one.within : one.within + one.size])
         return stored
+
+    def read_group(self, pack: PackId, records: Sequence[Record]) -> AfterBase:
+        """A whole group, of which `records` are all the members, each verified.
+
+        Raises CorruptError.
+        """
+        stored = self._stored(Location(pack, records[0]))
+        group = delta.parse(stored)
+        before, _ = self.read_together(group.base, records[0].depth)
+        data = delta.decode(group, before)
+        whole = memoryview(data)
+        for one in records:
+            self._check(pack, one, whole[one.within : one.within + one.size])
+        return AfterBase(stored, group.base, before, data)
+
+    def listed(self, location: Location) -> list[ChunkId]:
+        """What the list of chunks at `location` says, unverified; CorruptError if it is none."""
+        return self._recipe(location)
 
     def one_piece(self, location: Location) -> list[Location]:
         """The chunks of the recipe at `location`, if they lie so that the blob can be mapped.
@@ -212,6 +233,13 @@ class Database(Objects):
         """
         chunks = self._chunks(location)
         return chunks if in_one_piece(chunks) else []
+
+    def _check(self, pack: PackId, record: Record, data: Buffer) -> None:
+        """Raises CorruptError unless `data` is the object of `record`; a list is read for that."""
+        if record.kind == BlobId.kind:
+            self._proved(BlobId(record.id), self._places(_chunk_ids(data), pack))
+        elif object_type(record.kind).of(data) != record.id:
+            raise CorruptError(f"{record.id.hex()[:12]} in pack {pack} is damaged")
 
     def _read_blob(self, blob: BlobId, location: Location, largest: int | None) -> memoryview:
         whole = location.record.kind == ChunkId.kind

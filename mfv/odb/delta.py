@@ -45,10 +45,12 @@ class Group(NamedTuple):
     frame: memoryview
 
 
-def encode(data: memoryview, base: Sequence[ChunkId], before: Buffer) -> bytes:
+def encode(
+    data: Buffer, base: Sequence[ChunkId], before: Buffer, level: int = zframe.TRIAL_LEVEL
+) -> bytes:
     """The stored bytes of the group `data` after `before`, the joined bytes of `base`."""
     head = _HEAD.pack(len(data), len(base))
-    return b"".join([head, *base, zframe.compress_after(data, before)])
+    return b"".join([head, *base, zframe.compress_after(data, before, level)])
 
 
 def parse(stored: Buffer) -> Group:

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from mfv.errors import CorruptError, FormatTooNewError, NotFoundError
 from mfv.ids import Buffer, ChunkId, ObjectId, PackId
-from mfv.odb import codec, delta
-from mfv.odb.codec import Codec
+from mfv.odb import bundle, codec, delta
+from mfv.odb.codec import SHARED, Codec
 from mfv.odb.packindex import Location, key_of
 from mfv.odb.recent import Expanded, Recent
 from mfv.odb.verified import Notes
@@ -128,12 +128,12 @@ class Objects:
         `at_hand`: what is stored there and behind it, where that was read already.
         """
         record = location.record
-        if record.codec != Codec.GROUP:
+        if record.codec not in SHARED:
             stored = self._stored(location) if at_hand is None else at_hand[: record.stored]
             return codec.decode(record.codec, stored, record.size)
         data = memoryview(self._group(location).data)[record.within : record.within + record.size]
         if len(data) != record.size:
-            raise CorruptError(f"a chunk of pack {location.pack} lies outside its group")
+            raise CorruptError(f"an object of pack {location.pack} lies outside its group")
         return data
 
     def _needed(self, location: Location) -> frozenset[PackId]:
@@ -143,12 +143,14 @@ class Objects:
         return self._group(location).packs
 
     def _group(self, location: Location) -> Expanded:
-        """The whole group of the chunk at `location`; what it builds on is verified."""
+        """The whole group or bundle of the object at `location`; what it builds on is verified."""
         pack, record = location
         if record.depth > delta.CREDIBLE_DEPTH:
             raise CorruptError(f"a group that leads through {record.depth} others")
 
         def expand() -> Expanded:
+            if record.codec == Codec.BUNDLE:
+                return Expanded(bundle.decode(self._stored(location)), frozenset({pack}), 0)
             group = delta.parse(self._stored(location))
             before, packs = self.read_together(group.base, record.depth)
             return Expanded(delta.decode(group, before), packs | {pack}, record.depth)

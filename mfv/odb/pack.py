@@ -1,8 +1,8 @@
 """One pack: an immutable file of many objects, its index, and a seal over both.
 
-    header   64 bytes: magic, pack id, zeros
+    header   64 bytes: magic, pack id, whether a repack made it dense, zeros
     payload  the objects' stored bytes; a frame's first chunk starts at a multiple of 64
-    index    64 bytes an object, sorted by id; chunks compressed together share their stored bytes
+    index    64 bytes an object, sorted by id; what is compressed together shares its stored bytes
     trailer  64 bytes: index offset, object count, zeros, seal
 
 The seal covers header, index and trailer; the index holds the hash of every object. So every
@@ -23,7 +23,7 @@ Buffer = bytes | bytearray | memoryview
 MAGIC = b"MFVPACK"
 VERSION = 1
 ALIGNMENT = 64  # bytes
-HEADER = struct.Struct("<7sB16s40x")
+HEADER = struct.Struct("<7sB16sB39x")
 RECORD = struct.Struct("<32sBBBxIQQQ")
 TRAILER = struct.Struct("<QQ16x32s")
 
@@ -67,8 +67,10 @@ class Receipt(NamedTuple):
 class PackBuilder:
     """Collects objects and lays them out; nothing is copied, so keep what was added unchanged."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, dense: bool = False) -> None:
+        """`dense`: what goes into it was compressed as hard as pays."""
         self.id = PackId.new()
+        self._dense = dense
         self.records: list[Record] = []
         self.stored: list[Buffer] = []  # beside `records`; empty where `take` gave it away
         self.size = HEADER.size  # bytes so far, without index and trailer
@@ -134,7 +136,7 @@ class PackBuilder:
         return parts, Receipt(self.id, self._end + len(index) + TRAILER.size, seal)
 
     def _header(self) -> bytes:
-        return HEADER.pack(MAGIC, VERSION, self.id)
+        return HEADER.pack(MAGIC, VERSION, self.id, self._dense)
 
 
 def index_range(trailer: bytes, size: int) -> tuple[int, int]:
@@ -154,7 +156,7 @@ def check_index(pack: PackId, header: bytes, index: bytes, trailer: bytes) -> in
     """
     if len(header) != HEADER.size or len(trailer) != TRAILER.size:
         raise CorruptError("it is cut short")
-    magic, version, name = HEADER.unpack(header)
+    magic, version, name, _ = HEADER.unpack(header)
     if magic != MAGIC:
         raise CorruptError("it does not start as a pack does")
     if version > VERSION:
@@ -169,6 +171,11 @@ def check_index(pack: PackId, header: bytes, index: bytes, trailer: bytes) -> in
     if seal != _seal(header, index, trailer[:-ID_BYTES]):
         raise CorruptError("its index does not match its seal")
     return int(payload_end)
+
+
+def is_dense(header: bytes) -> bool:
+    """Whether the pack of this header was made by a repack that left nothing to be compressed."""
+    return len(header) == HEADER.size and bool(HEADER.unpack(header)[-1])
 
 
 def parse_record(index: Buffer, at: int, payload_end: int) -> Record:

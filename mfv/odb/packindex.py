@@ -86,6 +86,11 @@ def read_sealed(backend: Backend, pack: PackId) -> Sealed:
         raise _damaged(pack, error) from None
 
 
+def is_dense(backend: Backend, pack: PackId) -> bool:
+    """Whether the pack says so; advice, unchecked. NotFoundError if it is gone."""
+    return packs.is_dense(backend.get(key_of(pack), 0, HEADER.size))
+
+
 def read_index(backend: Backend, pack: PackId) -> list[Record]:
     """The checked records of one pack; NotFoundError, or CorruptError that names the pack."""
     return _parse_all(pack, read_sealed(backend, pack))

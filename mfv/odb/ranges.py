@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from mfv.ids import PackId
-from mfv.odb.codec import Codec
+from mfv.odb.codec import SHARED, Codec
 from mfv.odb.packindex import Location
 
 _REQUEST = 2 << 20  # bytes; beyond, another round trip costs little beside the transfer
@@ -13,6 +14,12 @@ _REQUEST = 2 << 20  # bytes; beyond, another round trip costs little beside the 
 _GAP = 64 << 10  # bytes
 # From here on a raw blob is mapped; below, a copy is cheaper than a page table entry.
 _MAP_FROM = 256 * 1024  # bytes
+
+
+def by_range(index: Iterable[Location]) -> Iterator[list[Location]]:
+    """The objects of each stored range, in the order of an index: several where they share one."""
+    for _, members in groupby(index, key=_range):
+        yield list(members)
 
 
 def neighbours(chunks: Iterable[Location]) -> Iterator[list[Location]]:
@@ -37,7 +44,7 @@ def span_of(run: list[Location]) -> tuple[PackId, int, int]:
 
     The length is 0 where there are groups alone.
     """
-    plain = [record for _, record in run if record.codec != Codec.GROUP]
+    plain = [record for _, record in run if record.codec not in SHARED]
     if not plain:
         return run[0].pack, 0, 0
     start = min(record.offset for record in plain)
@@ -59,14 +66,19 @@ def in_one_piece(chunks: list[Location]) -> bool:
     return True
 
 
+def _range(location: Location) -> tuple[PackId, int, int]:
+    record = location.record
+    return location.pack, record.offset, record.stored
+
+
 def _joins(run: list[Location], chunk: Location, size: int) -> bool:
     last = run[-1]
     if chunk.pack != last.pack:
         return False
     one, other = last.record, chunk.record
-    if (one.codec == Codec.GROUP) != (other.codec == Codec.GROUP):
+    if (one.codec in SHARED) != (other.codec in SHARED):
         return False
-    if one.codec == Codec.GROUP:
+    if one.codec in SHARED:
         return one.offset == other.offset
     gap = other.offset - (one.offset + one.stored)
     return 0 <= gap <= _GAP and size + other.size <= _REQUEST

@@ -1,25 +1,27 @@
-"""Moving objects from old packs into new ones, as they are stored.
+"""Moving objects from old packs into new ones.
 
-Nothing is compressed anew: a range of stored bytes is checked and copied, with all objects in it.
+A range of stored bytes is checked and copied as it is, with all objects in it; or what was read
+and checked is written anew, as `mfv.odb.denser` has it.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import islice, takewhile
 from typing import Any
 
 from mfv.errors import CorruptError, FormatTooNewError
 from mfv.ids import ChunkId, ObjectId, PackId
-from mfv.odb.codec import Codec
+from mfv.odb.codec import SHARED, Codec
 from mfv.odb.database import Database
+from mfv.odb.intake import Packed
 from mfv.odb.pack import ALIGNMENT, PACK_OBJECTS, Member, PackBuilder, Receipt, Record
 from mfv.odb.packindex import Location, key_of, read_index
 from mfv.odb.pipeline import PutStream
 from mfv.odb.verified import Verified
-from mfv.storage.base import Backend, Buffer
+from mfv.storage.base import Backend
 
 # A pack that is full is closed where no blob is torn apart by it.
 FULL = 256 << 20  # bytes
@@ -36,14 +38,17 @@ class Transfer:
         sources: set[PackId],
         prefer: Callable[[Location], Any],
         salvaged: Mapping[PackId, list[Record]] | None = None,
+        *,
+        dense: bool = False,
     ) -> None:
         """`prefer` sorts the copies of an object: the first that is whole is kept.
 
-        `salvaged`: the records of sources whose own index is damaged.
+        `salvaged`: the records of sources whose own index is damaged. `dense`: what is added was
+        compressed as hard as pays, and the new packs say so.
         """
         self._database, self._sources, self._prefer = database, sources, prefer
         self._salvaged = salvaged or {}
-        self._out = _Out(database)
+        self._out = _Out(database, dense=dense)
         self._copied: set[tuple[PackId, int, bytes]] = set()
         self._safe: dict[tuple[bytes, int], int] = {}  # by id and kind: the depth
         self._owed: set[bytes] = set()
@@ -97,26 +102,48 @@ class Transfer:
         Ranges that follow each other in a pack, copied one after another, do so in the new one.
         """
         pack, record = location
-        one = record.id if record.codec != Codec.GROUP else b""
-        if (pack, record.offset, one) in self._copied:
+        if self.is_copied(location):
             return
-        records = [record]
-        if record.codec == Codec.GROUP:
-            records = self._group(pack, record.offset)
+        records = self.sharing(location)
         stored = self._database.read_stored(pack, records)
-        members = [_member(each) for each in records]
+        members = [member_of(each) for each in records]
         self._owe(location)
         follows = self._before == (pack, record.offset)
-        self._out.add(members, record, stored, follows=follows)
+        # As it was. What follows one that is aligned stays behind it without a gap.
+        raw = record.codec == Codec.RAW and record.kind == ChunkId.kind
+        align = raw and record.offset % ALIGNMENT == 0
+        packed = Packed(members, record.codec, stored, record.depth)
+        self._out.add(packed, align=align, follows=follows)
         self._before = (pack, record.offset + record.stored)
-        self._copied.add((pack, record.offset, one))
+        self.claim(location)
         for each in records:
             self._note(each)
 
-    def add(self, record: Record, stored: Buffer) -> None:
-        """Adds one object of which the bytes or the record were mended, and found right."""
-        self._out.add([_member(record)], record, stored, follows=False)
-        self._note(record)
+    def is_copied(self, location: Location) -> bool:
+        """Whether the range that the object lies in was copied or claimed."""
+        return _range_of(location) in self._copied
+
+    def claim(self, location: Location) -> None:
+        """Notes that the range that the object lies in is, or will be, written anew by `add`."""
+        self._copied.add(_range_of(location))
+
+    def add(self, packed: Packed, owing: Location | None = None) -> None:
+        """Adds a range written anew, of objects that were read and found right.
+
+        `owing`: it builds on what the object there builds on.
+        """
+        if owing is not None:
+            self._owe(owing)
+        self._out.add(packed, align=False, follows=False)
+        self.relied |= packed.relied - self._sources
+        for member in packed.members:
+            key = (bytes(member.id), member.kind)
+            self._safe[key] = min(packed.depth, self._safe.get(key, packed.depth))
+
+    def sharing(self, location: Location) -> list[Record]:
+        """The records of all objects in the stored range of the one at `location`, in order."""
+        pack, record = location
+        return self._group(pack, record.offset) if record.codec in SHARED else [record]
 
     def flush(self) -> list[Receipt]:
         """Writes what was copied; returns the new packs so far, durable by then.
@@ -146,15 +173,16 @@ class Transfer:
         return sorted(records, key=lambda one: (one.offset, one.stored, one.within))
 
     def _group(self, pack: PackId, offset: int) -> list[Record]:
-        """The records of all members of one group, in order."""
+        """The records of all members of one group or bundle, in order."""
         all_records = self.ranges(pack)
         start = bisect_left(all_records, offset, key=lambda one: one.offset)
         here = takewhile(lambda one: one.offset == offset, islice(all_records, start, None))
-        records = [one for one in here if one.codec == Codec.GROUP]
+        records = [one for one in here if one.codec in SHARED]
         end = 0
         for one in records:
-            alike = (one.stored, one.depth) == (records[0].stored, records[0].depth)
-            if one.within != end or one.kind != ChunkId.kind or not alike:
+            alike = _shared(one) == _shared(records[0])
+            right = one.codec == Codec.BUNDLE or one.kind == ChunkId.kind
+            if one.within != end or not right or not alike:
                 raise CorruptError(f"a group of pack {pack} is not as any writer makes one")
             end += one.size
         return records
@@ -163,23 +191,18 @@ class Transfer:
 class _Out:
     """New packs, written while they grow."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._builder = PackBuilder()
+    def __init__(self, database: Database, *, dense: bool) -> None:
+        self._database, self._dense = database, dense
+        self._builder = PackBuilder(dense=dense)
         self._stream: PutStream | None = None
         self._receipts: list[Receipt] = []
 
-    def add(
-        self, members: Sequence[Member], record: Record, stored: Buffer, *, follows: bool
-    ) -> None:
+    def add(self, packed: Packed, *, align: bool, follows: bool) -> None:
         """Appends a range; `follows`: it lay right behind the one that was added last."""
         full = self._builder.size > FULL or len(self._builder.records) >= PACK_OBJECTS
         if not follows and full:
             self._write()
-        raw = record.codec == Codec.RAW and record.kind == ChunkId.kind
-        # As it was. What follows one that is aligned stays behind it without a gap.
-        align = raw and record.offset % ALIGNMENT == 0
-        self._builder.add(members, record.codec, stored, record.depth, align=align)
+        self._builder.add(packed.members, packed.codec, packed.stored, packed.depth, align=align)
         if self._builder.size > _STREAM_FROM and self._builder.waiting > _HANDING:
             if self._stream is None:
                 self._stream = PutStream(self._backend, key_of(self._builder.id))
@@ -210,8 +233,20 @@ class _Out:
             stream.close()
         Verified(self._backend).note(receipt.pack)
         self._receipts.append(receipt)
-        self._builder = PackBuilder()
+        self._builder = PackBuilder(dense=self._dense)
 
 
-def _member(record: Record) -> Member:
+def member_of(record: Record) -> Member:
+    """The object of `record`, as a range has it; CorruptError for no id."""
     return Member(ObjectId.checked(record.id), record.kind, record.size)
+
+
+def _range_of(location: Location) -> tuple[PackId, int, bytes]:
+    """What tells the stored range of an object from others, of which some are empty."""
+    pack, record = location
+    return pack, record.offset, b"" if record.codec in SHARED else record.id
+
+
+def _shared(record: Record) -> tuple[int, int, int]:
+    """What the records of one range agree in."""
+    return record.codec, record.stored, record.depth

@@ -158,7 +158,9 @@ class PackIndex:
                 self._complete = False
 
     def __iter__(self) -> Iterator[Location]:
-        """Every object of the repository, pack by pack, as the packs' own indexes have it.
+        """Every object of the repository, pack by pack, in the order in which they lie there.
+
+        As the packs' own indexes have it: who reads all in this order expands each group once.
 
         Packs that were forgotten or turn out to be damaged are passed over.
         """
@@ -167,7 +169,7 @@ class PackIndex:
             if pack not in self._gone:
                 with contextlib.suppress(NotFoundError), self._set_aside(pack):
                     records = self._sealed.records(pack)
-            for record in records:
+            for record in sorted(records, key=lambda one: (one.offset, one.within)):
                 yield Location(pack, record)
 
     def _look_up(self, object_id: bytes) -> list[Location]:

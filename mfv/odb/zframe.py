@@ -60,14 +60,19 @@ def compress_bytewise(data: Buffer) -> bytes:
     return _contexts.huffman.compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
 
 
-def compress_after(data: Buffer, before: Buffer) -> bytes:
+def compress_hard(data: Buffer, level: int) -> bytes:
+    """`data` as one frame, at a level of which nobody waits."""
+    return zstd.compress(data, level=level)
+
+
+def compress_after(data: Buffer, before: Buffer, level: int = TRIAL_LEVEL) -> bytes:
     """`data` as one frame that can be read only with `before`, bytes that it resembles.
 
     `before` has at least `LEAST_BEFORE` bytes.
     """
     window = (len(data) + len(before) - 1).bit_length()  # to the first byte of `before`
     options: dict[int, int] = {
-        zstd.CompressionParameter.compression_level: TRIAL_LEVEL,
+        zstd.CompressionParameter.compression_level: level,
         zstd.CompressionParameter.window_log: max(_LEAST_WINDOW, window),
         # Without it a low level remembers only where the latest of many similar bytes were.
         zstd.CompressionParameter.enable_long_distance_matching: 1,

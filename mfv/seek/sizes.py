@@ -9,6 +9,7 @@ from mfv.errors import CorruptError
 from mfv.found.sizes import Size
 from mfv.ids import BlobId
 from mfv.manifest.records import Task
+from mfv.odb.ranges import by_range
 from mfv.repo.reachable import Keeping, blobs_of, records_of
 from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
@@ -82,16 +83,13 @@ class _Meter:
             return
         index = self._repository.database.index
         index.load_all()
-        ranges: dict[tuple[bytes, int], list[bytes]] = defaultdict(list)
-        for pack, record in index:
-            # Objects of one group share its bytes.
-            if record.id not in self._stored:
-                self._stored[record.id] = record.stored
-                ranges[bytes(pack), record.offset].append(record.id)
-        for members in ranges.values():
-            if len(members) > 1:
-                for one in members:
-                    self._stored[one] //= len(members)
+        for members in by_range(index):
+            records = [location.record for location in members]
+            raw = sum(record.size for record in records)
+            for record in records:
+                # What is compressed together shares what that takes, by size.
+                share = record.stored * record.size // raw if len(records) > 1 else record.stored
+                self._stored.setdefault(record.id, share)
 
     def behind(self, blobs: Iterable[BlobId]) -> set[bytes]:
         """The blobs and their chunks."""

@@ -20,8 +20,8 @@ from mfv.manifest import artifact, records
 from mfv.manifest.artifact import Artifact
 from mfv.manifest.encoding import decode, encode
 from mfv.manifest.records import Task, Tree
+from mfv.odb import bundle, delta
 from mfv.odb import codec as codecs
-from mfv.odb import delta
 from mfv.odb.codec import Codec
 from mfv.odb.database import Database
 from mfv.odb.numbers import TYPES
@@ -59,7 +59,7 @@ def test_the_page_has_every_vector_that_is_checked_here() -> None:
         *("empty-blob", "blob", "format", "pack of one object", "scalar artifact"),
         *("pack with a list of chunks and a zstd frame", "artifact with a frame", "tree", "task"),
         *("entry 1", "entry 2", "entry 3", "tip", "checkpoint 2", "planes", "numbers", "group"),
-        *("archive", "signature"),
+        *("archive", "signature", "bundle"),
     }
 
 
@@ -95,6 +95,13 @@ def test_the_codecs_are_those_of_the_page() -> None:
 def test_what_a_codec_wrote_is_read_whoever_wrote_it(name: str, codec: Codec) -> None:
     raw = bytes.fromhex(VECTORS[name]["raw"])
     assert bytes(codecs.decode(codec, content(name), len(raw))) == raw
+
+
+def test_a_bundle_is_read_as_the_page_says() -> None:
+    raw, stored = bytes.fromhex(VECTORS["bundle"]["raw"]), content("bundle")
+    assert bundle.decode(stored) == raw
+    assert stored[:4] == struct.pack("<I", len(raw))
+    assert zstd.decompress(stored[4:]) == raw
 
 
 def test_planes_can_be_read_by_the_page_alone() -> None:
