@@ -16,7 +16,7 @@ from mfv.maintain.checking import Progress, check
 from mfv.maintain.gc import delete_packs
 from mfv.odb import codec
 from mfv.odb.codec import SHARED, Codec, Plan
-from mfv.odb.database import Database
+from mfv.odb.database import Database, object_type
 from mfv.odb.intake import Packed
 from mfv.odb.pack import Record
 from mfv.odb.packindex import Location, key_of, list_packs
@@ -118,6 +118,7 @@ def _copy(
         records = transfer.ranges(pack)
     except (CorruptError, NotFoundError):
         return  # nothing proved itself
+    bundles: dict[int, bytes | None] = {}  # by offset, in which a bit was turned back
     # Lists of chunks last: what they list is known to be whole by then.
     for record in sorted(records, key=lambda one: one.kind == BlobId.kind):
         location = Location(pack, record)
@@ -127,7 +128,7 @@ def _copy(
         except (CorruptError, StorageError):
             pass
         if record.codec in SHARED:
-            alone = _taken_out(database, location)
+            alone = _taken_out(database, location, bundles)
             if alone is None:
                 yield record.id
             else:
@@ -145,13 +146,22 @@ def _copy(
             transfer.add(_alone(again or record, stored))
 
 
-def _taken_out(database: Database, location: Location) -> Packed | None:
+def _taken_out(
+    database: Database, location: Location, bundles: dict[int, bytes | None]
+) -> Packed | None:
     """An object of a group or bundle of which not all can be told; None if it is damaged itself."""
+    record = location.record
     try:
-        data = memoryview(database.read_at(location))
+        data = database.read_at(location)
     except (CorruptError, StorageError):
-        return None
-    return Packed([member_of(location.record)], *codec.encode(data, Plan(Codec.ZSTD)))
+        if record.codec != Codec.BUNDLE or record.kind == BlobId.kind:
+            return None
+        if record.offset not in bundles:
+            bundles[record.offset] = salvage.mended_bundle(database, location)
+        data = (bundles[record.offset] or b"")[record.within : record.within + record.size]
+        if object_type(record.kind).of(data) != record.id:
+            return None
+    return Packed([member_of(record)], *codec.encode(memoryview(data), Plan(Codec.ZSTD)))
 
 
 def _alone(record: Record, stored: bytes) -> Packed:

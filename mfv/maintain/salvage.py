@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from mfv.errors import CorruptError, MfvError, StorageError
 from mfv.ids import BlobId, PackId
 from mfv.maintain.onebit import mended
-from mfv.odb import codec
+from mfv.odb import bundle, codec
 from mfv.odb.codec import SHARED
 from mfv.odb.database import Database, object_type
 from mfv.odb.pack import HEADER, RECORD, TRAILER, Record, parse_record
@@ -58,6 +58,27 @@ def mended_bytes(database: Database, pack: PackId, record: Record) -> bytes | No
 
     stored = database.backend.get(key_of(pack), record.offset, record.stored)
     return mended(stored, is_right)
+
+
+def mended_bundle(database: Database, location: Location) -> bytes | None:
+    """The objects of a bundle in which a single bit turned over, joined; None for other damage.
+
+    The object at `location` is right in it. What a list of chunks says proves nothing here.
+    """
+    pack, record = location
+    if record.kind == BlobId.kind:
+        return None
+    kind = object_type(record.kind)
+
+    def is_right(stored: bytes) -> bool:
+        try:
+            data = bundle.decode(stored)
+        except MfvError:
+            return False
+        return kind.of(data[record.within : record.within + record.size]) == record.id
+
+    stored = mended(database.backend.get(key_of(pack), record.offset, record.stored), is_right)
+    return None if stored is None else bundle.decode(stored)
 
 
 def _raw_records(database: Database, pack: PackId) -> Iterator[tuple[bytes, int]]:

@@ -377,6 +377,15 @@ ROWS = [
     Row("group-claims-4-GiB", stored_as(4, group(2**32 - 1, [], b""), depth=1), BAD_DATA),
     Row("group-of-4e9-chunks", stored_as(4, struct.pack("<II", 500, 2**32 - 1), depth=1), BAD_DATA),
     Row("group-empty", stored_as(4, b"", depth=1), BAD_DATA),
+    # Bundles.
+    Row("bundle-empty", stored_as(5, b""), BAD_DATA),
+    Row("bundle-claims-4-GiB", stored_as(5, struct.pack("<I", 2**32 - 1) + frame(VALUE)), BAD_DATA),
+    Row("bundle-of-another-size", stored_as(5, struct.pack("<I", 499) + frame(VALUE)), BAD_DATA),
+    Row("bundle-of-a-bomb", stored_as(5, struct.pack("<I", 1 << 24) + bomb(GIB >> 2, told=True)), BAD_DATA),
+    Row("bundle-of-other-bytes", stored_as(5, struct.pack("<I", 500) + frame(b"other" * 100)), BAD_DATA),
+    Row("bundle-cut-short", stored_as(5, struct.pack("<I", len(VALUE)) + frame(VALUE)[:-2]), BAD_DATA),
+    Row("bundle-200-deep", stored_as(5, struct.pack("<I", len(VALUE)) + frame(VALUE), depth=200), BAD_DATA),
+    Row("within-a-bundle-that-is-none", changed(codec=5, within=2**32 - 1), BAD_DATA),
     Row("group-on-what-is-not-there", stored_as(4, group(500, [bytes(32)], frame(VALUE)), depth=1), BAD),
 ]  # fmt: skip
 

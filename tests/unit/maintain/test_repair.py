@@ -13,6 +13,7 @@ from mfv.ids import PackId
 from mfv.maintain import gc
 from mfv.maintain.fsck import fsck
 from mfv.maintain.repair import Repaired, repair, repair_format
+from mfv.odb.codec import Codec
 from mfv.odb.packindex import key_of, list_packs, read_index
 from mfv.repo import format as formats
 from mfv.repo.archive import archive_key, list_archives
@@ -86,6 +87,41 @@ def test_one_bit_anywhere_in_any_pack_costs_nothing(where: str) -> None:
         assert "pack" in {one.kind for one in done.done}, where
         assert backend.get(f"lost-found/{pack}.pack") == bad
         assert_well_again(backend)
+
+
+@pytest.mark.parametrize("where", ["header", "payload", "record", "trailer"])
+def test_nor_does_one_in_a_pack_that_a_repack_wrote(where: str) -> None:
+    whole = three_runs()
+    maintain(whole)
+    (pack,) = packs_of(whole)
+    records = read_index(whole, pack)
+    bundled = [one for one in records if one.codec == Codec.BUNDLE]
+    assert len({one.offset for one in bundled}) > 1
+    index = whole.stat(key_of(pack)).size - 64 - 64 * len(records)
+    places = {
+        "header": [30],
+        "payload": sorted({one.offset + one.stored // 2 for one in bundled}),
+        "record": [index + 64 * place + 5 for place, one in enumerate(records) if one in bundled],
+        "trailer": [index + 64 * len(records) + 20],
+    }
+    for at in places[where][:6]:
+        backend = copied(whole)
+        damage(backend, key_of(pack), at, 0x10)
+        assert "pack" in {one.kind for one in repaired(backend).done}, at
+        assert_well_again(backend)
+
+
+def test_of_a_bundle_that_is_damaged_beyond_a_bit_the_runs_are_told() -> None:
+    backend = three_runs()
+    maintain(backend)
+    (pack,) = packs_of(backend)
+    bundled = next(one for one in read_index(backend, pack) if one.codec == Codec.BUNDLE)
+    data = bytearray(backend.get(key_of(pack)))
+    data[bundled.offset + 8 : bundled.offset + 40] = bytes(32)
+    backend.put(key_of(pack), [data])
+    done = repaired(backend)
+    assert {run for one in done.done if one.kind == "lost" for run in one.runs}
+    assert fsck(Repository(backend), data=True).errors == 0
 
 
 def test_what_is_whole_in_a_damaged_pack_outlives_it_and_the_rest_is_told_by_name() -> None:
