@@ -7,6 +7,7 @@ the clock says, whoever has it open, and whatever was lost of hints and caches.
 from __future__ import annotations
 
 import contextlib
+import random
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -34,7 +35,7 @@ from mfv.ids import ChunkId
 from mfv.maintain import gc, logarchive, repack, sweep
 from mfv.maintain.fsck import Finding, fsck
 from mfv.maintain.retention import Policy
-from mfv.odb import whereabouts
+from mfv.odb import denser, whereabouts
 from mfv.odb.packindex import Location, key_of
 from mfv.repo import archive, log, trash
 from mfv.repo.archive import read_log
@@ -53,8 +54,12 @@ flows = st.sampled_from(["A", "B"])
 tags = st.sampled_from(["best", "prod", "old"])
 small = st.integers() | st.text(max_size=8) | st.binary(max_size=40)
 large = st.builds(bytes.__mul__, st.sampled_from([b"\0\7", b"xyz"]), st.integers(0, 60_000))
+_DRAW = random.Random(1)
+_LINES = [b"%d,%.12f\n" % (n, _DRAW.random()) for n in range(301)]
+# Of a few kilobytes, of which any two are alike, so that a repack writes one after the other.
+alike = st.builds(lambda n: b"".join(_LINES[:n] + _LINES[n + 1 :]), st.integers(0, 300))
 names = st.sampled_from(["x", "y", "data"])
-values = st.dictionaries(names, small | large | st.lists(small, max_size=3), max_size=3)
+values = st.dictionaries(names, small | large | alike | st.lists(small, max_size=3), max_size=3)
 handles = st.integers(0, 2)
 
 DAY = 86400.0
@@ -81,6 +86,7 @@ class Life(RuleBasedStateMachine):
         self._patch = pytest.MonkeyPatch()
         self._patch.setattr(archive, "SIZES", (2, 4, 8, 16))
         self._patch.setattr(whereabouts, "MANY_PACKS", 3)
+        self._patch.setattr(denser, "SMALL", 4096)  # beyond, it is taken for a part of something
         self.now = MOMENT / 1e6
         clock = SimpleNamespace(time=lambda: self.now, time_ns=lambda: round(self.now * 1e9))
         for module in _TOLD_TIME:
@@ -327,7 +333,7 @@ class Life(RuleBasedStateMachine):
         repository = self.handles[handle]
         before = expecting.held(self.backend)
         condemned = repository.state.condemned
-        gone = expecting.doomed(before, self.expected.values(), condemned)
+        gone = expecting.doomed(self.backend, self.expected.values(), condemned)
         planned = gc.plan(repository, grace=NOW)
         assert {one.pack for one in planned.doomed} | set(planned.leftover) == gone
         gc.run(repository, planned, grace=NOW)
@@ -336,7 +342,8 @@ class Life(RuleBasedStateMachine):
     @rule()
     def keep_in_order(self) -> None:
         """`mfv gc --repack` by another process; those that were open go on."""
-        maintain(self.backend)
+        done = maintain(self.backend)
+        assert done.damaged == ()
         assert count_packs(self.backend) == 1
         (objects,) = expecting.held(self.backend).values()
         live = set[bytes]().union(*(run.needs() for run in self.expected.values()))
@@ -408,14 +415,15 @@ class Life(RuleBasedStateMachine):
             self.fresh().database.verify(chosen)
             damage(self.backend, key_of(chosen.pack), at)  # it says the same: not damaged at all
             return
-        lost = not self._is_whole(chosen.record.id)
+        # What is compressed together with it, or after it, may be lost with it.
+        lost = {one.record.id for one in self.fresh().database.index} - self._whole()
         errors = [one for one in self._findings(data=True) if one.severity == "error"]
         touched = {run for one in errors for run in one.runs}
-        assert touched == (self._names_that_need(chosen.record.id) if lost else set())
+        assert touched == {run for one in lost for run in self._names_that_need(one)}
         run = self.open_run("A", handle)
-        self.commit_tasks(run, [{name: task.values[name]}])
+        self.commit_tasks(run, [{name: task.values[name]}, *self._values_of(lost)])
         self.seal(run, "ok")
-        assert self._is_whole(chosen.record.id)
+        assert chosen.record.id in self._whole()
         assert [one for one in self._findings(data=True) if one.severity == "error"] == []
         self.keep_in_order()
         assert self._troubles(data=True) == []
@@ -428,14 +436,23 @@ class Life(RuleBasedStateMachine):
         ]
         return sorted(found, key=lambda one: (one.record.id, one.pack))
 
-    def _is_whole(self, object_id: bytes) -> bool:
-        database = self.fresh().database
+    def _whole(self) -> set[bytes]:
+        """The objects of which some copy can be read."""
+        database, found = self.fresh().database, set[bytes]()
         for one in database.index:
-            if one.record.id == object_id and one.record.kind == ChunkId.kind:
-                with contextlib.suppress(CorruptError):
-                    database.verify(one)
-                    return True
-        return False
+            with contextlib.suppress(CorruptError):
+                database.verify(one)
+                found.add(one.record.id)
+        return found
+
+    def _values_of(self, lost: set[bytes]) -> list[dict[str, Any]]:
+        return [
+            {name: task.values[name]}
+            for run in self.expected.values()
+            for task in run.tasks.values()
+            for name in sorted(run.kept(task))
+            if task.frames[name] & lost
+        ]
 
     def _names_that_need(self, object_id: bytes) -> set[str]:
         return {f"{f}/{n}" for (f, n), run in self.expected.items() if object_id in run.needs()}

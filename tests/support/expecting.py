@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mfv.ids import BlobId, OpeningId, PackId
+from mfv.odb.codec import Codec
 from mfv.odb.packindex import list_packs, read_index
 from mfv.repo.names import RunState
 from mfv.repo.recorder import RunRecorder
@@ -105,9 +106,22 @@ def held(backend: Backend) -> dict[PackId, set[bytes]]:
     }
 
 
-def doomed(
-    packs: dict[PackId, set[bytes]], runs: Iterable[ExpectedRun], condemned: set[bytes]
-) -> set[PackId]:
-    """The packs that a gc deletes: nothing in them is live, or they were condemned before."""
+def doomed(backend: Backend, runs: Iterable[ExpectedRun], condemned: set[bytes]) -> set[PackId]:
+    """The packs that a gc deletes: nothing in them is live, or they were condemned before.
+
+    What groups of live chunks build on is live as well.
+    """
+    packs, database = held(backend), Repository(backend).database
     live = set[bytes]().union(*(run.needs() for run in runs))
+    groups = [one for one in database.index if one.record.codec == Codec.GROUP]
+    more = True
+    while more:
+        bases = {
+            bytes(base)
+            for one in groups
+            if one.record.id in live and one.pack not in condemned
+            for base in database.base_of(one)
+        }
+        more = not bases <= live
+        live |= bases
     return {pack for pack, some in packs.items() if pack in condemned or not some & live}
