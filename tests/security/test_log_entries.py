@@ -114,7 +114,9 @@ def many_runs(flows: int) -> Callable[[Forge], None]:
 
 
 def tags(count: int, width: int = 5) -> Callable[[Forge], None]:
-    return then(TagRuns((), tuple((FLOW, 1, f"t{place:0{width}}") for place in range(count))))
+    return lambda made: then(
+        TagRuns((), tuple((FLOW, 1, f"t{place:0{width}}") for place in range(count)))
+    )(made)
 
 
 def forked(made: Forge) -> None:
@@ -267,7 +269,7 @@ ROWS = [
     Row("5000-flows", many_runs(5000), {"log": CORRUPT, "ls": 0}, commands=("log", "ls", "tag", "rev-parse @")),
     Row("50000-tags", tags(50_000), {"tag": 0, "show": 0}, commands=("log", "show", "tag", "fsck")),
     Row("tag-of-1-MB", tags(1, 1_000_000), {"tag": 0, "log": 0}),
-    Row("note-of-10-MB", then(NoteRun(FLOW, 2, "x" * 10_000_000)), {"show": 0}),
+    Row("note-of-10-MB", lambda made: then(NoteRun(FLOW, 2, "x" * 10_000_000))(made), {"show": 0}),
     Row("reason-of-1-MB", then(TrashRuns(((FLOW, 2),), "r" * 1_000_000)), {"log": 0}),
     Row("time-2^64", then(NoteRun(FLOW, 1, "x"), time=2**64 - 1), {"op": 0, "log": 0}),
     Row("time-negative", then(NoteRun(FLOW, 1, "x"), time=-(2**63)), {"op": 0, "log": 0}),
@@ -295,7 +297,7 @@ ROWS = [
     Row("entry-empty", raw(lambda e: b""), TAIL),
     Row("entry-deep", raw(lambda e: b"\x91" * 100_000), TAIL),
     Row("entry-claims-4e9", raw(lambda e: b"\xdd\xff\xff\xff\xff"), TAIL),
-    Row("entry-of-6e6-rows", with_body(type="condemn", condemned=[b""] * 6_000_000), TAIL, commands=("log", "show", "fsck")),
+    Row("entry-of-6e6-rows", lambda made: with_body(type="condemn", condemned=[b""] * 6_000_000)(made), TAIL, commands=("log", "show", "fsck")),
     Row("entry-previous-short", raw(lambda e: {**e, "previous": b"x"}), TAIL),
     Row("entry-does-not-follow", forked, TAIL),
     Row("entry-under-another-number", renumbered, TAIL),
@@ -324,7 +326,7 @@ ROWS = [
     Row("checkpoint-deep", checkpoint(lambda m: b"\x91" * 100_000), {"log": 0}),
     Row("checkpoint-claims-4e9", checkpoint(lambda m: b"\xdf\xff\xff\xff\xff"), {"log": 0}),
     Row("checkpoint-condemned-a-map", checkpoint(state_map(condemned={"a": 1})), {"log": 0}),
-    Row("checkpoint-of-16-MB", checkpoint(state_map(condemned=[b""] * 16_000_000)), {"log": 0}),
+    Row("checkpoint-of-16-MB", lambda made: checkpoint(state_map(condemned=[b""] * 16_000_000))(made), {"log": 0}),
     Row("checkpoint-of-a-higher-entry", checkpoint(state_map(number=500), 500), {"fsck": CORRUPT}),
     Row("checkpoint-number-negative", checkpoint(state_map(number=-1)), {"log": 0}),
     # Archives that lie.

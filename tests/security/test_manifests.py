@@ -225,7 +225,9 @@ def summarised(**facts: Any) -> Callable[[Forge], None]:
 
 
 def artifacts(count: int) -> Callable[[Forge], None]:
-    return second(values=[Artifact(f"a{place:07}", "int", value=place) for place in range(count)])
+    return lambda made: second(
+        values=[Artifact(f"a{place:07}", "int", value=place) for place in range(count)]
+    )(made)
 
 
 def same_name_twice(made: Forge) -> None:
@@ -250,7 +252,7 @@ def msgspec_ref(ref: TaskRef, started: int, ended: int) -> TaskRef:
 
 def tiny_texts(field: str, count: int) -> Callable[[Forge], None]:
     """A field of a great many empty texts: a byte each as they lie, far more as they are read."""
-    return second(opening=with_fields(**{field: ("",) * count}))
+    return lambda made: second(opening=with_fields(**{field: ("",) * count}))(made)
 
 
 def tiny_rows(made: Forge) -> None:
@@ -288,7 +290,7 @@ ROWS = [
     Row("opening-tree-of-another-kind", record_of_the_wrong_kind, {"show --code": CORRUPT}),
     Row("opening-of-a-gigabyte-of-empty-texts", tiny_texts("argv", 40_000_000), SHOW, commands=FEW),
     Row("opening-of-3e6-rows", tiny_rows, SHOW, commands=FEW),
-    Row("record-larger-than-any", second(opening=bytes(LARGEST + 1)), SHOW),
+    Row("record-larger-than-any", lambda made: second(opening=bytes(LARGEST + 1))(made), SHOW),
     Row("task-truncated", second(task=lambda t: encode(t)[:-3]), TASK),
     Row("task-status-unknown", second(task=respelt(status="perhaps")), TASK),
     Row("task-of-another-run", task_under_another_name, {"fsck": CORRUPT}),
