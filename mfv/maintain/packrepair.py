@@ -14,13 +14,12 @@ from mfv.ids import BlobId, PackId
 from mfv.maintain import salvage
 from mfv.maintain.checking import Progress, check
 from mfv.maintain.gc import delete_packs
-from mfv.odb import codec
-from mfv.odb.codec import SHARED, Codec, Plan
+from mfv.odb.codec import SHARED, Codec
 from mfv.odb.database import Database, object_type
 from mfv.odb.intake import Packed
 from mfv.odb.pack import Record
 from mfv.odb.packindex import Location, key_of, list_packs
-from mfv.odb.transfer import Transfer, member_of
+from mfv.odb.transfer import Transfer, alone, member_of
 from mfv.repo.entries import PackMade, Repack
 from mfv.repo.names import State
 from mfv.repo.repository import Repository
@@ -128,11 +127,11 @@ def _copy(
         except (CorruptError, StorageError):
             pass
         if record.codec in SHARED:
-            alone = _taken_out(database, location, bundles)
-            if alone is None:
+            taken = _taken_out(database, location, bundles)
+            if taken is None:
                 yield record.id
             else:
-                transfer.add(alone)
+                transfer.add(taken)
             continue
         again = _renamed(repository, location) if is_salvaged else None
         try:
@@ -143,7 +142,7 @@ def _copy(
         if stored is None:
             yield record.id
         else:
-            transfer.add(_alone(again or record, stored))
+            transfer.add(_as_stored(again or record, stored))
 
 
 def _taken_out(
@@ -161,10 +160,10 @@ def _taken_out(
         data = (bundles[record.offset] or b"")[record.within : record.within + record.size]
         if object_type(record.kind).of(data) != record.id:
             return None
-    return Packed([member_of(record)], *codec.encode(memoryview(data), Plan(Codec.ZSTD)))
+    return alone(record, data)
 
 
-def _alone(record: Record, stored: bytes) -> Packed:
+def _as_stored(record: Record, stored: bytes) -> Packed:
     return Packed([member_of(record)], record.codec, stored, record.depth)
 
 

@@ -75,6 +75,11 @@ class Objects:
         head = self._fetch(pack, record.offset, min(record.stored, delta.HEAD_BYTES))
         return delta.parse(head).base
 
+    def read_anew(self) -> None:
+        """Takes nothing for verified that was read before now: it may be damaged since."""
+        self._groups.clear()
+        self._bases.clear()
+
     def leave(self, condemned: set[bytes]) -> None:
         """Drops what is known of packs that were condemned; what a repack moved is found anew."""
         if len(condemned) != self._left:  # none ever comes off again

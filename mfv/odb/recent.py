@@ -61,6 +61,12 @@ class Recent(Generic[K]):
             with self._lock:
                 self._busy.pop(key, None)
 
+    def clear(self) -> None:
+        """Keeps nothing of what there is."""
+        with self._lock:
+            self._kept.clear()
+            self._size = 0
+
     def keep(self, key: K, found: Expanded) -> Expanded:
         """Keeps `found`, and drops what was not asked for longest; returns `found`."""
         with self._lock:

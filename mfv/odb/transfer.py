@@ -14,14 +14,15 @@ from typing import Any
 
 from mfv.errors import CorruptError, FormatTooNewError
 from mfv.ids import ChunkId, ObjectId, PackId
-from mfv.odb.codec import SHARED, Codec
+from mfv.odb import codec
+from mfv.odb.codec import SHARED, Codec, Plan
 from mfv.odb.database import Database
 from mfv.odb.intake import Packed
 from mfv.odb.pack import ALIGNMENT, PACK_OBJECTS, Member, PackBuilder, Receipt, Record
 from mfv.odb.packindex import Location, key_of, read_index
 from mfv.odb.pipeline import PutStream
 from mfv.odb.verified import Verified
-from mfv.storage.base import Backend
+from mfv.storage.base import Backend, Buffer
 
 # A pack that is full is closed where no blob is torn apart by it.
 FULL = 256 << 20  # bytes
@@ -83,7 +84,7 @@ class Transfer:
                 return True
             try:
                 if copy.pack in self._sources:
-                    self.copy(copy)
+                    self._copy_or_take_out(copy)
                 else:
                     self._database.verify(copy)
                     self._owe(copy)
@@ -118,6 +119,20 @@ class Transfer:
         self.claim(location)
         for each in records:
             self._note(each)
+
+    def take_out(self, location: Location) -> None:
+        """Copies the object alone, out of a range that is damaged elsewhere; CorruptError."""
+        self.add(alone(location.record, self._database.read_at(location)))
+
+    def _copy_or_take_out(self, location: Location) -> None:
+        try:
+            self.copy(location)
+        except FormatTooNewError:
+            raise
+        except CorruptError:
+            if location.record.codec not in SHARED:
+                raise
+            self.take_out(location)
 
     def is_copied(self, location: Location) -> bool:
         """Whether the range that the object lies in was copied or claimed."""
@@ -239,6 +254,11 @@ class _Out:
 def member_of(record: Record) -> Member:
     """The object of `record`, as a range has it; CorruptError for no id."""
     return Member(ObjectId.checked(record.id), record.kind, record.size)
+
+
+def alone(record: Record, data: Buffer) -> Packed:
+    """The object of `record`, of which `data` are the bytes, in a range of its own."""
+    return Packed([member_of(record)], *codec.encode(memoryview(data), Plan(Codec.ZSTD)))
 
 
 def _range_of(location: Location) -> tuple[PackId, int, bytes]:

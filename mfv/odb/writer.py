@@ -92,6 +92,7 @@ class Writer:
     def __init__(self, database: Database, avoid: set[PackId] | None = None) -> None:
         """`avoid`: packs condemned, on which nothing new may rely."""
         self._database = database
+        database.read_anew()  # nothing new may rely on what was whole once
         self._avoid = avoid or set()
         self._builder = PackBuilder()
         self._verified = Verified(database.backend, database.notes)

@@ -20,6 +20,7 @@ from keeping import (
 )
 from making import FLOW, damage, memory_repository, opening_of
 
+from mfv.errors import CorruptError
 from mfv.ids import BlobId, ChunkId, PackId
 from mfv.maintain import gc, repack, survey
 from mfv.maintain.marks import Marks
@@ -369,3 +370,59 @@ def test_likeness_forgets_the_oldest_and_keeps_within_bounds(
     assert ChunkId.of(texts[-1]) in [one.id for one in seen.like(newest)]
     assert seen.like(likeness.features_of(memoryview(texts[0]))) == []
     assert sum(map(len, seen._places)) <= 2 * 60 + 6
+
+
+def test_what_was_whole_when_it_was_read_is_stored_anew_once_it_is_damaged() -> None:
+    backend, _ = with_small_values(6)
+    maintain(backend)
+    repository = memory_repository(backend)
+    bundled = next(
+        one
+        for one in records(backend)
+        if one.record.codec == Codec.BUNDLE and one.record.kind == ChunkId.kind
+    )
+    data = bytes(repository.database.read_at(bundled))
+    for at in range(8, bundled.record.stored):
+        damage(backend, key_of(bundled.pack), bundled.record.offset + at)
+    run = open_run_of(repository, data)
+    run.seal("ok", ended=1)
+    assert memory_repository(backend).database.read_blob(BlobId.of(data)) == data
+
+
+def test_of_a_bundle_of_which_one_object_is_damaged_the_others_move_on() -> None:
+    backend = memory_repository().backend
+    noise = {name: random.Random(name).randbytes(500) for name in "abcd"}
+    text = b"the same words again and again, " * 40
+    repository = memory_repository(backend)
+    run = open_run_of(repository, b"print('code')")
+    commit(repository, run, {n: {"data": text + one} for n, one in enumerate(noise.values(), 1)})
+    run.seal("ok", ended=1)
+    maintain(backend)
+    bundle = next(
+        one.record for one in records(backend) if one.record.codec == 5 and one.record.size > 1500
+    )
+    (pack,) = list_packs(backend)
+    members = [one for one in read_index(backend, pack) if one.offset == bundle.offset]
+    # Somewhere in its raw literals a byte changes, and nothing but one object with it.
+    whole = backend.get(key_of(pack))
+    for at in range(bundle.stored - 400, bundle.stored - 20):
+        backend.put(key_of(pack), [whole])
+        damage(backend, key_of(pack), bundle.offset + at)
+        bad = [one for one in members if not reads(backend, Location(pack, one))]
+        if len(bad) == 1:
+            break
+    else:
+        pytest.fail("no byte of the bundle is of one object alone")
+    open_run_of(memory_repository(backend), b"one more").seal("ok", ended=1)
+    done = maintain(backend)
+    assert {one.object for one in done.damaged} <= {one.id for one in bad}
+    moved = {one.record.id for one in records(backend) if one.pack != pack}
+    assert moved >= {one.id for one in members} - {one.id for one in bad}
+
+
+def reads(backend: Backend, location: Location) -> bool:
+    try:
+        memory_repository(backend).database.read_at(location)
+    except CorruptError:
+        return False
+    return True
