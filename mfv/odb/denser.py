@@ -213,6 +213,7 @@ class Denser:
                 raise
             except CorruptError:
                 assert owing is not None  # all else was read before
+                self._transfer.give_up(owing)
                 self.damaged += self._transfer.sharing(owing)
                 continue
             for one in made:
@@ -299,14 +300,23 @@ def _run_made(database: Database, run: list[_Found], base: Sequence[Seen]) -> _M
     made = _by_codec(run, data)
     least = sum(len(one.stored) for one in made)
     before = sum(one.location.record.stored for one in run)
-    if base:
-        ids, depth = [seen.id for seen in base], _depth_after(base)
-        stored = delta.encode(data, ids, database.read_together(ids, depth)[0], _LEVEL_OF_LARGE)
-        if len(stored) < _WORTH_OF_A_BASE * min(least or before, before):
-            return [Packed([one.member for one in run], Codec.GROUP, stored, depth)]
+    after = _after_base(database, [one.member for one in run], data, base) if base else None
+    if after is not None and len(after.stored) < _WORTH_OF_A_BASE * min(least or before, before):
+        return [after]
     if made and least < _WORTH * before:
         return made
     return [one.location for one in run]
+
+
+def _after_base(
+    database: Database, members: list[Member], data: memoryview, base: Sequence[Seen]
+) -> Packed | None:
+    ids, depth = [seen.id for seen in base], _depth_after(base)
+    try:
+        before, _ = database.read_together(ids, depth)
+    except CorruptError:
+        return None  # it was whole when it was taken
+    return Packed(members, Codec.GROUP, delta.encode(data, ids, before, _LEVEL_OF_LARGE), depth)
 
 
 def _by_codec(run: list[_Found], data: memoryview) -> list[Packed]:

@@ -142,6 +142,10 @@ class Transfer:
         """Notes that the range that the object lies in is, or will be, written anew by `add`."""
         self._copied.add(_range_of(location))
 
+    def give_up(self, location: Location) -> None:
+        """Takes a claim back: nothing was written for it."""
+        self._copied.discard(_range_of(location))
+
     def add(self, packed: Packed, owing: Location | None = None) -> None:
         """Adds a range written anew, of objects that were read and found right.
 

@@ -346,6 +346,42 @@ def test_a_group_found_damaged_stays_where_it_is_and_all_else_goes_on() -> None:
     assert memory_repository(backend).database.read_blob(BlobId.of(first)) == first
 
 
+@pytest.fixture
+def one_group(monkeypatch: pytest.MonkeyPatch) -> tuple[Backend, Location, bytes]:
+    """A group of one chunk, which is a whole blob and the code of a run, and is damaged."""
+    monkeypatch.setattr("mfv.odb.writer._OLDER_FROM", 1000)
+    backend = memory_repository().backend
+    older, text = b"".join(lines(1, 600)), b"".join(changed(lines(1, 600), 2))
+    open_run_of(memory_repository(backend), older).seal("ok", ended=1)
+    open_run_of(memory_repository(backend), text, older).seal("ok", ended=1)
+    (group,) = groups(backend)
+    damage(backend, key_of(group.pack), group.record.offset + group.record.stored - 9)
+    return backend, group, text
+
+
+def test_of_a_damaged_group_a_whole_copy_elsewhere_is_kept(
+    one_group: tuple[Backend, Location, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, group, text = one_group
+    add_pack(backend, text)
+    # As if that were the deeper one, so that the damaged copy is the first to be tried.
+    monkeypatch.setattr(
+        repack, "preference", lambda *_: lambda copy: (-copy.record.depth, False, 0.0, copy.pack)
+    )
+    assert maintain(backend).damaged == ()
+    assert group.pack not in set(list_packs(backend))
+    assert_reads(backend, [text])
+
+
+def test_a_group_of_which_no_copy_is_whole_is_told(
+    one_group: tuple[Backend, Location, bytes],
+) -> None:
+    backend, group, _ = one_group
+    done = maintain(backend)
+    assert [one.object for one in done.damaged] == [group.record.id]
+    assert group.pack in set(list_packs(backend))
+
+
 def test_of_several_copies_one_is_bundled() -> None:
     backend, _ = with_small_values(6)
     small = next(one for one in records(backend) if one.record.kind == ChunkId.kind)
