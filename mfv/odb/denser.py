@@ -4,7 +4,7 @@ While a run waits, each object is compressed by itself and quickly. Later there 
 objects go into bundles with those that are most like them; neighbouring chunks of large blobs into
 groups after older chunks that they resemble, whatever blob those are of, or else into bundles of
 their own; and groups are compressed harder after the same base. What would not become smaller is
-copied as it is. All of it is native code and runs in two lanes.
+copied as it is. Two threads do it, beside the reading.
 """
 
 from __future__ import annotations
@@ -12,20 +12,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mfv.errors import CorruptError, FormatTooNewError
-from mfv.ids import BlobId, Buffer, ChunkId, PackId, TreeId
-from mfv.odb import bundle, codec, delta, zframe
+from mfv.ids import BlobId, Buffer, ChunkId, TreeId
+from mfv.odb import delta
 from mfv.odb.codec import Codec
 from mfv.odb.database import Database
+from mfv.odb.denseforms import (
+    Found,
+    Made,
+    bundled,
+    depth_after,
+    regrouped,
+    run_made,
+    stays_raw,
+)
 from mfv.odb.intake import Packed
 from mfv.odb.likeness import Likeness, Seen, features_of
-from mfv.odb.pack import ALIGNMENT, Member, Record
+from mfv.odb.pack import ALIGNMENT, Record
 from mfv.odb.packindex import Location
 from mfv.odb.pipeline import Lanes
-from mfv.odb.transfer import Transfer, member_of
-from mfv.odb.trial import choose
+from mfv.odb.transfer import Transfer
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -38,30 +46,9 @@ _GATHERED = 32 << 20  # bytes
 _GATHERED_OBJECTS = 1 << 15
 _UNDER_WAY = 4  # bundles and groups at a time: each takes some tens of MB to compress
 
-# Levels by what they gained on the benchmarks' data; see docs/design/029-dense-repack.md.
-_LEVEL_OF_SMALL = 19
-_LEVEL_OF_RECORDS = 12  # which repeat each other so much that no level matters
-_LEVEL_OF_LARGE = 9
-_WORTH = 0.97  # of what it took before
-_WORTH_OF_A_BASE = 0.7  # of what it takes without one, which costs more reading
 _BASE = 4 << 20  # bytes raw of chunks that a run is compressed after
 
 _BEGINNING = 16  # bytes by which what is alike is found: a pickle's names, a file's first line
-
-
-class _Found(NamedTuple):
-    """An object that was read and found right."""
-
-    location: Location
-    data: Buffer
-
-    @property
-    def member(self) -> Member:
-        return member_of(self.location.record)
-
-
-# What was compressed; or where it lies, as it is to be copied.
-_Made = list[Packed] | list[Location]
 
 
 class Denser:
@@ -82,10 +69,10 @@ class Denser:
         self._bases = bases
         self._likeness = Likeness()
         self._lanes: Lanes | None = None
-        self._under_way: deque[tuple[Future[_Made], Location | None]] = deque()
-        self._small: list[_Found] = []
+        self._under_way: deque[tuple[Future[Made], Location | None]] = deque()
+        self._small: list[Found] = []
         self._small_size = 0  # bytes
-        self._run: list[_Found] = []
+        self._run: list[Found] = []
         self._run_size = 0  # bytes
         self.damaged: list[Record] = []  # found so after they were taken
         self.deepened: set[bytes] = set()  # chunks that may be read through a group from now on
@@ -116,7 +103,7 @@ class Denser:
     def stays_raw(self, pieces: Sequence[Location]) -> bool:
         """Whether a blob of these chunks, which lies raw and in one piece, is best left so."""
         some = sorted({0, len(pieces) // 2, len(pieces) - 1})
-        return all(_stays_raw(self._database.read_at(pieces[place])) for place in some)
+        return all(stays_raw(self._database.read_at(pieces[place])) for place in some)
 
     def finish(self) -> None:
         """Adds all that was taken."""
@@ -133,7 +120,7 @@ class Denser:
 
     def _take_small(self, location: Location, data: Buffer) -> None:
         self._transfer.claim(location)
-        self._small.append(_Found(location, data))
+        self._small.append(Found(location, data))
         self._small_size += len(data)
         if self._small_size >= _GATHERED or len(self._small) >= _GATHERED_OBJECTS:
             self._sort()
@@ -142,7 +129,7 @@ class Denser:
         data = self._database.read_at(location)
         if self._run and not _follows(self._run[-1].location, location):
             self._end_run()
-        self._run.append(_Found(location, data))
+        self._run.append(Found(location, data))
         self._run_size += len(data)
         if self._run_size >= _RUN:
             self._end_run()
@@ -150,7 +137,7 @@ class Denser:
     def _take_group(self, location: Location) -> None:
         records = self._transfer.sharing(location)
         self._transfer.claim(location)
-        self._submit(partial(_regrouped, self._database, location.pack, records), owing=location)
+        self._submit(partial(regrouped, self._database, location.pack, records), owing=location)
 
     def _take_apart(self, location: Location) -> bool:
         """Takes what is needed out of a bundle that is too small, or mostly dead."""
@@ -171,9 +158,9 @@ class Denser:
         run, self._run, self._run_size = self._run, [], 0
         if run:
             base = self._like(run)
-            self._submit(partial(_run_made, self._database, run, base))
+            self._submit(partial(run_made, self._database, run, base))
 
-    def _like(self, run: list[_Found]) -> list[Seen]:
+    def _like(self, run: list[Found]) -> list[Seen]:
         """The chunks after which `run` may be compressed; remembers those of it."""
         features = [features_of(memoryview(one.data)) for one in run]
         like: dict[ChunkId, Seen] = {}
@@ -185,7 +172,7 @@ class Denser:
             if seen.depth < delta.MAX_DEPTH and size + seen.size <= _BASE:
                 base.append(seen)
                 size += seen.size
-        depth = _depth_after(base)
+        depth = depth_after(base)
         if base:
             self.deepened.update(one.location.record.id for one in run)
         for one, each in zip(run, features, strict=True):
@@ -197,9 +184,9 @@ class Denser:
     def _sort(self) -> None:
         found, self._small, self._small_size = self._small, [], 0
         for several in _bundles(sorted(found, key=_likeness)):
-            self._submit(partial(_bundled, several))
+            self._submit(partial(bundled, several))
 
-    def _submit(self, work: Callable[[], _Made], owing: Location | None = None) -> None:
+    def _submit(self, work: Callable[[], Made], owing: Location | None = None) -> None:
         self._lanes = self._lanes or Lanes()
         self._under_way.append((self._lanes.submit(lambda _: work(), None), owing))
         self._take_in(leave=_UNDER_WAY)
@@ -231,16 +218,6 @@ class Denser:
             self.damaged.append(location.record)
 
 
-def _stays_raw(data: Buffer) -> bool:
-    view = memoryview(data)
-    return codec.encode(view, choose(view))[0] == Codec.RAW
-
-
-def _depth_after(base: Sequence[Seen]) -> int:
-    """That of a group with this base; 0 of what has none."""
-    return 1 + max(seen.depth for seen in base) if base else 0
-
-
 def _follows(before: Location, after: Location) -> bool:
     """Whether one lies right behind the other, but for what aligns it, and is written alike."""
     gap = after.record.offset - (before.record.offset + before.record.stored)
@@ -248,7 +225,7 @@ def _follows(before: Location, after: Location) -> bool:
     return alike and 0 <= gap < ALIGNMENT
 
 
-def _likeness(found: _Found) -> tuple[int, bytes, int]:
+def _likeness(found: Found) -> tuple[int, bytes, int]:
     """Sorts what is alike together: by how it begins, and how large it is.
 
     Records of runs stay in the order of their runs, in which they are read.
@@ -259,8 +236,8 @@ def _likeness(found: _Found) -> tuple[int, bytes, int]:
     return record.kind, b"", 0
 
 
-def _bundles(found: Iterable[_Found]) -> Iterator[list[_Found]]:
-    several: list[_Found] = []
+def _bundles(found: Iterable[Found]) -> Iterator[list[Found]]:
+    several: list[Found] = []
     size = 0
     for one in found:
         if several and (
@@ -273,66 +250,3 @@ def _bundles(found: Iterable[_Found]) -> Iterator[list[_Found]]:
         size += len(one.data)
     if several:
         yield several
-
-
-def _bundled(several: list[_Found]) -> list[Packed]:
-    """A bundle of these if that pays, or else each by itself."""
-    kind = several[0].location.record.kind
-    level = _LEVEL_OF_SMALL if kind in (ChunkId.kind, BlobId.kind) else _LEVEL_OF_RECORDS
-    alone = [_alone(one, level) for one in several]
-    if len(several) > 1:
-        stored = bundle.encode(b"".join(one.data for one in several), level)
-        if len(stored) < _WORTH * sum(len(one.stored) for one in alone):
-            return [Packed([one.member for one in several], Codec.BUNDLE, stored)]
-    return alone
-
-
-def _alone(found: _Found, level: int) -> Packed:
-    packed = zframe.compress_hard(found.data, level) if len(found.data) >= codec.SMALLEST else b""
-    if packed and len(packed) <= codec.WORTH * len(found.data):
-        return Packed([found.member], Codec.ZSTD, packed)
-    return Packed([found.member], Codec.RAW, found.data)
-
-
-def _run_made(database: Database, run: list[_Found], base: Sequence[Seen]) -> _Made:
-    """Neighbours as what fits them best has them, if that pays."""
-    data = memoryview(b"".join(one.data for one in run))
-    made = _by_codec(run, data)
-    least = sum(len(one.stored) for one in made)
-    before = sum(one.location.record.stored for one in run)
-    after = _after_base(database, [one.member for one in run], data, base) if base else None
-    if after is not None and len(after.stored) < _WORTH_OF_A_BASE * min(least or before, before):
-        return [after]
-    if made and least < _WORTH * before:
-        return made
-    return [one.location for one in run]
-
-
-def _after_base(
-    database: Database, members: list[Member], data: memoryview, base: Sequence[Seen]
-) -> Packed | None:
-    ids, depth = [seen.id for seen in base], _depth_after(base)
-    try:
-        before, _ = database.read_together(ids, depth)
-    except CorruptError:
-        return None  # it was whole when it was taken
-    return Packed(members, Codec.GROUP, delta.encode(data, ids, before, _LEVEL_OF_LARGE), depth)
-
-
-def _by_codec(run: list[_Found], data: memoryview) -> list[Packed]:
-    """Neighbours, of which `data` are the joined bytes, by themselves; empty if no codec pays."""
-    plan = choose(data)
-    if plan.codec == Codec.RAW:
-        return []
-    if plan.codec == Codec.ZSTD:
-        stored = bundle.encode(data, _LEVEL_OF_LARGE)
-        return [Packed([one.member for one in run], Codec.BUNDLE, stored)]
-    return [Packed([one.member], *codec.encode(memoryview(one.data), plan)) for one in run]
-
-
-def _regrouped(database: Database, pack: PackId, records: Sequence[Record]) -> list[Packed]:
-    """The group after the same base, harder compressed if that pays."""
-    stored, base, before, data = database.read_group(pack, records)
-    again = delta.encode(data, base, before, _LEVEL_OF_LARGE)
-    best = again if len(again) < _WORTH * len(stored) else stored
-    return [Packed([member_of(one) for one in records], Codec.GROUP, best, records[0].depth)]
