@@ -11,8 +11,8 @@ from mfv.maintain import logarchive, repack, sweep
 from mfv.maintain.gc import GRACE, GcPlan, plan, run
 from mfv.maintain.logarchive import ArchivePlan
 from mfv.maintain.marks import Marks
-from mfv.maintain.repack import Repacked, RepackPlan
 from mfv.maintain.retention import Policy
+from mfv.maintain.rewriting import Repacked, RepackPlan
 from mfv.maintain.room import having_room, keep_reserve
 from mfv.maintain.sweep import RunsPlan
 from mfv.render.terminal import width

@@ -11,6 +11,7 @@ from making import finished, memory_repository, opening_of
 from mfv.ids import BlobId, ChunkId, PackId
 from mfv.maintain import gc, logarchive, repack
 from mfv.maintain.fsck import fsck
+from mfv.maintain.rewriting import Repacked
 from mfv.manifest.records import Opening
 from mfv.odb.aligner import Older
 from mfv.odb.codec import Codec
@@ -64,7 +65,7 @@ def open_run_of(repository: Repository, script: bytes, *older: bytes) -> RunReco
     return RunRecorder(repository, make)
 
 
-def maintain(backend: Backend, grace: float = NOW) -> repack.Repacked:
+def maintain(backend: Backend, grace: float = NOW) -> Repacked:
     """`mfv gc --repack`, by a process that knows nothing."""
     repository = Repository(backend, writer="eva@host")
     gc.run(repository, gc.plan(repository, grace=grace), grace=grace)

@@ -22,7 +22,7 @@ from making import FLOW, damage, memory_repository, opening_of
 
 from mfv.errors import CorruptError
 from mfv.ids import BlobId, ChunkId, PackId
-from mfv.maintain import gc, repack, survey
+from mfv.maintain import gc, repack, rewriting, survey
 from mfv.maintain.marks import Marks
 from mfv.odb import delta, likeness
 from mfv.odb.codec import Codec
@@ -366,7 +366,7 @@ def test_of_a_damaged_group_a_whole_copy_elsewhere_is_kept(
     add_pack(backend, text)
     # As if that were the deeper one, so that the damaged copy is the first to be tried.
     monkeypatch.setattr(
-        repack, "preference", lambda *_: lambda copy: (-copy.record.depth, False, 0.0, copy.pack)
+        rewriting, "preference", lambda *_: lambda copy: (-copy.record.depth, False, 0.0, copy.pack)
     )
     assert maintain(backend).damaged == ()
     assert group.pack not in set(list_packs(backend))

@@ -29,6 +29,7 @@ from mfv.errors import CorruptError
 from mfv.ids import BlobId, ChunkId, PackId
 from mfv.maintain import repack, survey
 from mfv.maintain.repack import plan, run
+from mfv.maintain.rewriting import Repacked
 from mfv.manifest.records import Opening
 from mfv.odb import transfer
 from mfv.odb.codec import Codec
@@ -59,7 +60,7 @@ def objects(backend: Backend) -> list[bytes]:
     return [record.id for pack in list_packs(backend) for record in read_index(backend, pack)]
 
 
-def do(backend: Backend, grace: float = NOW) -> repack.Repacked:
+def do(backend: Backend, grace: float = NOW) -> Repacked:
     repository = memory_repository(backend)
     return run(repository, plan(repository, grace=grace), grace=grace)
 
