@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 SMALL = 128 << 10  # bytes raw: up to so many, an object is bundled with those that are like it
-BUNDLE = 512 << 10  # bytes raw of small objects: what reading one of them expands
+BUNDLE = 256 << 10  # bytes raw of small objects: what reading one of them expands
 _RUN = 1 << 20  # bytes raw of neighbours
 # Small objects are gathered to so many before they are sorted.
 _GATHERED = 32 << 20  # bytes
