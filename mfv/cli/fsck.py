@@ -1,12 +1,11 @@
 """`mfv fsck`"""
 
 import os
-import sys
-from collections.abc import Callable
 from typing import Annotated
 
 from mfv.capture.user import user_at_host
 from mfv.cli.command import option
+from mfv.cli.howfar import how_far, no_further
 from mfv.cli.place import chosen_folder, repository
 from mfv.errors import EXIT_CORRUPT, EXIT_OK, UsageError
 from mfv.maintain.fsck import Report, fsck
@@ -49,7 +48,8 @@ def command(
         raise UsageError("--from says where to fetch from in a --repair", hint="add --repair")
     if repair:
         return _repair(copies, json=json)
-    report = fsck(repository(), data=data, progress=_progress(json))
+    report = fsck(repository(), data=data, progress=how_far("read", quiet=json))
+    no_further(quiet=json)
     if json:
         import msgspec
 
@@ -71,7 +71,8 @@ def _repair(copies: list[str], *, json: bool) -> int:
         found = repairs.repair_format(LocalBackend(folder))
     repo = repository()
     sources = [Repository.open(_repository_in(copy), writer=user_at_host()) for copy in copies]
-    repaired = repairs.repair(repo, sources, progress=_progress(json))
+    repaired = repairs.repair(repo, sources, progress=how_far("read", quiet=json))
+    no_further(quiet=json)
     if found is not None:
         repaired = repaired._replace(done=(found, *repaired.done))
     if json:
@@ -90,17 +91,6 @@ def _repair(copies: list[str], *, json: bool) -> int:
 def _repository_in(folder: str) -> str:
     inside = os.path.join(folder, FOLDER_NAME)
     return inside if os.path.isdir(inside) else folder
-
-
-def _progress(json: bool) -> Callable[[int], None]:
-    """Says on a terminal how much was read, on one line that goes again."""
-    if json or not sys.stderr.isatty():
-        return lambda done: None
-
-    def tell(done: int) -> None:
-        sys.stderr.write(f"\r\x1b[Kread {size(done)}\r")
-
-    return tell
 
 
 def _print(report: Report) -> None:

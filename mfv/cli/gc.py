@@ -1,10 +1,12 @@
 """`mfv gc`"""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
 from mfv.cli.command import option
+from mfv.cli.howfar import how_far, no_further
 from mfv.cli.place import repository
 from mfv.errors import EXIT_CORRUPT, EXIT_OK, NotFoundError, UsageError, did_you_mean
 from mfv.maintain import logarchive, repack, sweep
@@ -89,7 +91,7 @@ def command(
     mfv gc --prune now · mfv gc --repack ·
     mfv gc --repack --max-time 10m
     """
-    deadline = None if max_time is None else time.monotonic() + _seconds("--max-time", max_time)
+    deadline = math.inf if max_time is None else time.monotonic() + _seconds("--max-time", max_time)
     repo = repository()
     grace = GRACE if prune is None else _seconds("--prune", prune)
     trash = repo.config.trash if prune is None else grace
@@ -113,7 +115,9 @@ def command(
     if not dry_run:
         first = planned
         planned = having_room(repo, lambda: run(repo, first, grace=grace, marks=marks))
-    rewritten = _repack(repo, marks, grace, deadline, dry_run=dry_run) if rewrite else None
+    rewritten = None
+    if rewrite:
+        rewritten = _repack(repo, marks, grace, deadline, dry_run=dry_run, quiet=json)
     if not dry_run:
         keep_reserve(repo)
     if json:
@@ -184,7 +188,7 @@ class _Rewritten(NamedTuple):
 
 
 def _repack(
-    repo: Repository, marks: Marks, grace: float, deadline: float | None, *, dry_run: bool
+    repo: Repository, marks: Marks, grace: float, deadline: float, *, dry_run: bool, quiet: bool
 ) -> _Rewritten:
     planned = repack.plan(repo, grace=grace, marks=marks)
     if dry_run:
@@ -192,10 +196,9 @@ def _repack(
     from mfv.maintain import arenas  # brings ctypes, of which no other part has need
 
     arenas.share()
-    if deadline is None:
-        done = repack.run(repo, planned, grace=grace, marks=marks)
-    else:
-        done = repack.run_until(repo, planned, deadline, grace=grace, marks=marks)
+    tell = how_far("rewrote", planned.size, quiet=quiet)
+    done = repack.run_until(repo, planned, deadline, grace=grace, marks=marks, progress=tell)
+    no_further(quiet=quiet)
     return _Rewritten(done.planned, done, logarchive.run(repo))
 
 

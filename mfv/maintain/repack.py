@@ -10,15 +10,19 @@ stores its bytes anew, as ever.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
+from functools import partial
 
 import msgspec
 
 from mfv.errors import NotFoundError
+from mfv.maintain.checking import Progress
 from mfv.maintain.gc import GRACE, delete_packs
 from mfv.maintain.marks import Marks
 from mfv.maintain.rewriting import Repacked, RepackPlan, Rewriting, Source, StaleError
 from mfv.maintain.survey import SMALL, PackFacts, survey
+from mfv.odb.likeness import Likeness
 from mfv.odb.packindex import is_dense
 from mfv.odb.transfer import FULL
 from mfv.repo.log import CondemnedError
@@ -68,16 +72,20 @@ def run(
     *,
     grace: float = GRACE,
     marks: Marks | None = None,
+    likeness: Likeness | None = None,
+    progress: Progress = lambda _: None,
 ) -> Repacked:
     """Does what `planned` says; plans anew where another gc took a pack of it. Says what was done.
 
     May be stopped anywhere and called again. A pack with a damaged object that runs need, and of
-    which no other copy is whole, stays and is told.
+    which no other copy is whole, stays and is told. `likeness`: of chunks that were seen before;
+    `progress` is told how many bytes of the packs were gone through.
     """
     marks = marks or Marks(repository)
+    likeness = likeness or Likeness()
     while planned.sources:
         try:
-            done = Rewriting(repository, planned, marks).run()
+            done = Rewriting(repository, planned, marks, likeness, progress).run()
         except (StaleError, CondemnedError):
             planned = plan(repository, grace=grace, marks=marks)
             continue
@@ -90,23 +98,29 @@ def run(
 def run_until(
     repository: Repository,
     planned: RepackPlan,
-    deadline: float,
+    deadline: float = math.inf,
     *,
     grace: float = GRACE,
     marks: Marks | None = None,
+    progress: Progress = lambda _: None,
 ) -> Repacked:
     """Does of `planned` what can be begun before `deadline` (of `time.monotonic`), part by part.
 
-    Each part is a repack of its own, whole when it ends; what is left is for the next one. The plan
-    that comes back has what was done alone.
+    Each part is a repack of its own, whole when it ends, so that never much is stored twice; what
+    is left is for the next one. The plan that comes back has what was done alone.
     """
-    marks = marks or Marks(repository)
+    marks, likeness = marks or Marks(repository), Likeness()
     parts: list[Repacked] = []
+    before = 0  # bytes of the parts that are done
     for sources in _parts(planned.sources):
         if time.monotonic() >= deadline:
             break
         part = msgspec.structs.replace(planned, sources=sources)
-        parts.append(run(repository, part, grace=grace, marks=marks))
+        tell = partial(_tell, progress, before)
+        parts.append(
+            run(repository, part, grace=grace, marks=marks, likeness=likeness, progress=tell)
+        )
+        before += part.size
     done = tuple(source for part in parts for source in part.planned.sources)
     left = len(planned.sources) - len(done)
     return Repacked(
@@ -116,6 +130,10 @@ def run_until(
         tuple(made for part in parts for made in part.written),
         tuple(damaged for part in parts for damaged in part.damaged),
     )
+
+
+def _tell(progress: Progress, before: int, done: int) -> None:
+    progress(before + done)
 
 
 def _parts(sources: tuple[Source, ...]) -> list[tuple[Source, ...]]:

@@ -9,10 +9,12 @@ import msgspec
 
 from mfv.errors import CorruptError, FormatTooNewError, NotFoundError
 from mfv.ids import BlobId, PackId
+from mfv.maintain.checking import Progress
 from mfv.maintain.marks import Marks, bases_of
 from mfv.maintain.survey import preference
 from mfv.odb.codec import Codec
 from mfv.odb.denser import Denser
+from mfv.odb.likeness import Likeness
 from mfv.odb.pack import Record
 from mfv.odb.packindex import Location, is_dense
 from mfv.odb.transfer import Transfer
@@ -78,8 +80,16 @@ class _MoreError(Exception):
 class Rewriting:
     """What `planned` says, done once."""
 
-    def __init__(self, repository: Repository, planned: RepackPlan, marks: Marks) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        planned: RepackPlan,
+        marks: Marks,
+        likeness: Likeness,
+        progress: Progress,
+    ) -> None:
         self._repository, self._planned, self._marks = repository, planned, marks
+        self._progress = progress
         self._sizes = {PackId(one.pack): one.size for one in planned.sources}  # oldest first
         self._sources = set(self._sizes)
         marks.catch_up()
@@ -90,7 +100,9 @@ class Rewriting:
         self._transfer = Transfer(repository.database, self._sources, preferred, dense=dense)
         self._denser: Denser | None = None
         if dense:
-            self._denser = Denser(repository.database, self._transfer, marks.objects, self._bases())
+            self._denser = Denser(
+                repository.database, self._transfer, marks.objects, self._bases(), likeness
+            )
         self._damaged: dict[tuple[bytes, int], set[PackId]] = {}
         self._together: set[bytes] = set()  # blobs that lie in one piece in a new pack
 
@@ -118,7 +130,10 @@ class Rewriting:
     def _copy_packs(self) -> None:
         """Copies what is needed in the order in which it lies, then what is left of it."""
         left: list[tuple[bytes, int]] = []
+        done = 0  # bytes of packs gone through
         for pack in self._sizes:
+            self._progress(done)
+            done += self._sizes[pack]
             records = self._records(pack)
             mapped = self._mapped(pack, records)
             parts = self._parts(pack, records)
@@ -126,6 +141,7 @@ class Rewriting:
             for record in records:
                 if record.id not in self._marks.objects:
                     continue
+                self._progress(done - self._sizes[pack] + record.offset)
                 here = Location(pack, record)
                 copies = self._transfer.preferred(record.id, record.kind)
                 if record.offset in mapped or copies[:1] == [here]:

@@ -21,7 +21,7 @@ AVERAGE = 64 * 1024  # bytes, of what is not numbers
 NUMBERS_AVERAGE = 256 * 1024  # bytes
 SPREAD = 4  # the smallest piece is an average divided, the largest one multiplied by it
 # Of a huge blob the pieces are larger: what is kept of each in memory would outweigh the rest.
-_PIECES = 64 * 1024  # about so many, at most …
+_PIECES = 16 * 1024  # about so many, at most …
 _LARGEST_AVERAGE = 512 << 10  # … up to pieces of this size, in bytes
 # Larger ones are cut: no piece may be larger than what a reader believes of a chunk.
 _LARGEST_ITEM = 16 << 20  # bytes
@@ -43,6 +43,15 @@ def average_for(item: Item | None, size: int = 0) -> int:
     return average
 
 
+def _width(item: Item | None) -> int:
+    return item[1] if item is not None and item[1] <= _LARGEST_ITEM else 1
+
+
+def largest_piece(item: Item | None, size: int = 0) -> int:
+    """No piece of a frame of `size` bytes of such items is larger, in bytes."""
+    return average_for(item, size) * SPREAD + _width(item)  # which may move a cut back
+
+
 def cut(data: memoryview, item: Item | None = None, of: int | None = None) -> Iterator[memoryview]:
     """Slices of `data` (contiguous, itemsize 1) in order; joined they are `data`.
 
@@ -56,9 +65,7 @@ def cut(data: memoryview, item: Item | None = None, of: int | None = None) -> It
         if len(data):
             yield data
         return
-    width = item[1] if item is not None else 1
-    if width > _LARGEST_ITEM:
-        width = 1
+    width = _width(item)
     start = 0
     for chunk in _cutter(average).cut_buf(data):
         end = chunk.offset + chunk.length

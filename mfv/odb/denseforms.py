@@ -94,10 +94,11 @@ def _after_base(
 ) -> Packed | None:
     ids, depth = [seen.id for seen in base], depth_after(base)
     try:
-        before, _ = database.read_together(ids, depth)
+        before, packs = database.read_together(ids, depth)
     except CorruptError:
         return None  # it was whole when it was taken
-    return Packed(members, Codec.GROUP, delta.encode(data, ids, before, _LEVEL_OF_LARGE), depth)
+    stored = delta.encode(data, ids, before, _LEVEL_OF_LARGE)
+    return Packed(members, Codec.GROUP, stored, depth, packs)
 
 
 def _by_codec(run: list[Found], data: memoryview) -> list[Packed]:

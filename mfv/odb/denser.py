@@ -60,14 +60,15 @@ class Denser:
         transfer: Transfer,
         needed: Container[bytes],
         bases: Container[bytes],
+        likeness: Likeness,
     ) -> None:
         """`needed`: the ids of all objects that are kept; `bases`: of chunks that groups build on.
 
-        Those stay as deep as they are.
+        Those stay as deep as they are. `likeness`: of chunks that were seen before.
         """
         self._database, self._transfer, self._needed = database, transfer, needed
         self._bases = bases
-        self._likeness = Likeness()
+        self._likeness = likeness
         self._lanes: Lanes | None = None
         self._under_way: deque[tuple[Future[Made], Location | None]] = deque()
         self._small: list[Found] = []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from mfv.ids import BlobId
-from mfv.odb.chunker import cut
+from mfv.odb.chunker import cut, largest_piece
 from mfv.odb.item import Item
 from mfv.odb.pipeline import Hashing
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 # What a reader gives at a time is held until the last of it is written.
 WINDOW = 4 << 20  # bytes
@@ -20,7 +23,9 @@ ReadAt = Callable[[memoryview, int], int]
 class Windows:
     """Memory for windows, each used again once nothing refers to it: new memory costs faults."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
+        """`size`: bytes of each."""
+        self._size = size
         self._all: list[bytearray] = []
 
     def take(self) -> memoryview:
@@ -32,7 +37,7 @@ class Windows:
                 continue
             window.pop()
             return memoryview(window)
-        self._all.append(bytearray(WINDOW))
+        self._all.append(bytearray(self._size))
         return memoryview(self._all[-1])
 
 
@@ -78,22 +83,60 @@ def from_reader(
     bytes, in order, before any piece of them is given.
     """
     rest = memoryview(b"")
-    whole, offset = False, 0
-    windows = Windows()
-    while not whole:
-        buffer = windows.take()
-        buffer[: len(rest)] = rest
-        filled = len(rest) + read_at(buffer[len(rest) :], offset)
-        whole = filled < WINDOW
-        offset += filled - len(rest)
-        took(buffer[len(rest) : filled])
-        pieces = list(cut(buffer[:filled], item, size))
-        # Where the last one ends is not known before one has seen what follows.
-        rest = pieces.pop() if len(pieces) > 1 and not whole else rest[:0]
-        window, at = buffer[: filled - len(rest)], 0
-        for data in pieces:
-            yield Piece(data, window, at)
-            at += len(data)
+    room = largest_piece(item, size)
+    with _Ahead(read_at, room, size) as ahead:
+        for buffer, filled in ahead:
+            start = room - len(rest)
+            buffer[start:room] = rest
+            whole = filled < WINDOW
+            took(buffer[room : room + filled])
+            pieces = list(cut(buffer[start : room + filled], item, size))
+            # Where the last one ends is not known before one has seen what follows.
+            rest = pieces.pop() if len(pieces) > 1 and not whole else rest[:0]
+            window, at = buffer[start : room + filled - len(rest)], 0
+            for data in pieces:
+                yield Piece(data, window, at)
+                at += len(data)
+
+
+class _Ahead:
+    """Windows full of what `read_at` gives, the next of them read while one is worked on.
+
+    Each comes with how many bytes were read into it, behind `room`, which is left free for what is
+    left of the window before. The last one is not full. A context: leaving it ends its thread.
+    """
+
+    def __init__(self, read_at: ReadAt, room: int, size: int) -> None:
+        self._read_at, self._room = read_at, room
+        self._windows = Windows(room + WINDOW)
+        self._offset = 0
+        self._pool: ThreadPoolExecutor | None = None
+        if size > 2 * WINDOW:  # for less a thread costs more than it saves
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="mfv-read")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def __iter__(self) -> Iterator[tuple[memoryview, int]]:
+        coming = None if self._pool is None else self._pool.submit(self._read)
+        filled = WINDOW
+        while filled == WINDOW:
+            buffer, filled = self._read() if coming is None else coming.result()
+            if self._pool is not None and filled == WINDOW:
+                coming = self._pool.submit(self._read)
+            yield buffer, filled
+
+    def _read(self) -> tuple[memoryview, int]:
+        buffer = self._windows.take()
+        filled = self._read_at(buffer[self._room :], self._offset)
+        self._offset += filled
+        return buffer, filled
 
 
 def joined(pieces: Sequence[Piece]) -> memoryview:
@@ -108,7 +151,7 @@ def hash_all(read_at: ReadAt) -> tuple[BlobId, int]:
     """The id of what `read_at` gives, to its end, and how many bytes that are."""
     with Hashing() as whole:
         filled = WINDOW
-        windows = Windows()
+        windows = Windows(WINDOW)
         while filled == WINDOW:
             window = windows.take()
             filled = read_at(window, whole.size)

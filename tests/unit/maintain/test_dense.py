@@ -462,3 +462,57 @@ def reads(backend: Backend, location: Location) -> bool:
     except CorruptError:
         return False
     return True
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if some kilobytes filled a pack, and a part of a repack with it."""
+    monkeypatch.setattr(repack, "FULL", 60_000)
+    monkeypatch.setattr("mfv.odb.transfer.FULL", 60_000)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_repack_in_parts_knows_what_earlier_parts_have_seen() -> None:
+    backend, texts = with_alike(6)
+    repository = memory_repository(backend)
+    far = list[int]()
+    planned = repack.plan(repository, grace=NOW)
+    done = repack.run_until(repository, planned, grace=NOW, progress=far.append)
+    assert len(done.written) > 2
+    assert far == sorted(far)
+    assert far[-1] <= planned.size
+    across = {
+        (one.pack, place.pack)
+        for one in groups(backend)
+        for base in repository.database.base_of(one)
+        for place in memory_repository(backend).database.index.find(base)
+    }
+    assert any(of != on for of, on in across), "otherwise this tests nothing"
+    assert_reads(backend, texts)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_what_a_later_part_builds_on_cannot_be_condemned_below_it() -> None:
+    backend, texts = with_alike_values(4)
+    repository = memory_repository(backend)
+
+    def sweep_all_but_the_last() -> None:
+        # What the earlier parts wrote is of nobody then, but for what the last part builds on.
+        other = memory_repository(backend)
+        sweep(other, [1, 2, 3])
+        gc.run(other, gc.plan(other, grace=NOW), grace=NOW)
+
+    planned = repack.plan(repository, grace=NOW)
+    entries, real = list[int](), repository.log.append
+
+    def append(build: Callable[..., object], **rest: object) -> object:
+        entries.append(1)
+        if len(entries) == len(repack._parts(planned.sources)):
+            sweep_all_but_the_last()
+        return real(build, **rest)  # type: ignore[arg-type]
+
+    repository.log.append = append  # type: ignore[method-assign, assignment]
+    repack.run_until(repository, planned, grace=NOW)
+    assert len(entries) >= len(repack._parts(planned.sources)) > 1
+    assert values_of(backend, 4) == texts[-1]
+    assert_well(backend)

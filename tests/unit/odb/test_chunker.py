@@ -108,9 +108,10 @@ def test_numbers_are_cut_into_larger_pieces_than_bytes() -> None:
 
 def test_a_huge_blob_is_cut_into_no_more_pieces_than_can_be_kept_in_mind() -> None:
     gib = 1 << 30
-    assert average_for(None, 4 * gib) == AVERAGE
-    assert average_for(("f", 4), 16 * gib) == NUMBERS_AVERAGE
-    assert average_for(None, 5 * gib) == 2 * AVERAGE
+    assert average_for(None, gib) == AVERAGE
+    assert average_for(("f", 4), 4 * gib) == NUMBERS_AVERAGE
+    assert average_for(None, 2 * gib) == 2 * AVERAGE
+    assert average_for(None, 5 * gib) == 8 * AVERAGE
     assert average_for(None, 100 * gib) == average_for(("f", 4), 100 * gib) == 512 << 10
     data = seeded(1, 3_000_000)
     coarse = [len(piece) for piece in cut(memoryview(data), None, 20 * gib)]

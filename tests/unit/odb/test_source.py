@@ -14,7 +14,7 @@ from mfv.odb import source
 from mfv.odb.aligner import Older
 from mfv.odb.database import Database
 from mfv.odb.packindex import key_of, list_packs, read_index
-from mfv.odb.source import ReadAt, Windows, from_memory, from_reader, hash_all, joined
+from mfv.odb.source import WINDOW, ReadAt, Windows, from_memory, from_reader, hash_all, joined
 from mfv.odb.writer import Writer
 from mfv.storage.memory import MemoryBackend
 from mfv.storage.wrappers import CountingBackend
@@ -166,7 +166,7 @@ def test_neighbours_are_read_by_one_request() -> None:
 
 
 def test_a_window_is_used_again_once_nobody_looks_at_it() -> None:
-    windows = Windows()
+    windows = Windows(WINDOW)
     first = windows.take()
     slice_of_it = first[10:20]
     del first
