@@ -108,13 +108,13 @@ class Rewriting:
 
     def _bases(self) -> set[bytes]:
         """The chunks that groups of any pack build on."""
-        database = self._repository.database
-        return {
-            bytes(base)
-            for location in database.index
-            if location.record.codec == Codec.GROUP and not location.record.within
-            for base in database.base_of(location)
-        }
+        database, bases = self._repository.database, set[bytes]()
+        for location in database.index:
+            if location.record.codec == Codec.GROUP and not location.record.within:
+                # What cannot tell what it builds on cannot be read either; or it is gone by now.
+                with contextlib.suppress(CorruptError):
+                    bases.update(map(bytes, database.base_of(location)))
+        return bases
 
     def run(self) -> Repacked:
         """Copies and commits; StaleError or CondemnedError where a plan must be made anew."""
@@ -137,7 +137,7 @@ class Rewriting:
             records = self._records(pack)
             mapped = self._mapped(pack, records)
             parts = self._parts(pack, records)
-            dense = is_dense(self._repository.backend, pack)
+            dense = self._is_dense(pack)
             for record in records:
                 if record.id not in self._marks.objects:
                     continue
@@ -160,6 +160,13 @@ class Rewriting:
                 (one.id, one.kind) for one in self._denser.damaged if one.id in self._marks.objects
             ]
         self._keep_all(left)
+
+    def _is_dense(self, pack: PackId) -> bool:
+        try:
+            return is_dense(self._repository.backend, pack)
+        except NotFoundError:
+            self._raise_if_stale(self._repository.state)
+            raise
 
     def _made_dense(self, here: Location, parts: set[bytes], mapped: bool, dense: bool) -> bool:
         """Whether the object will be written in another form, so that it need not be copied."""

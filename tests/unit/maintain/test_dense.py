@@ -516,3 +516,25 @@ def test_what_a_later_part_builds_on_cannot_be_condemned_below_it() -> None:
     assert len(entries) >= len(repack._parts(planned.sources)) > 1
     assert values_of(backend, 4) == texts[-1]
     assert_well(backend)
+
+
+def test_a_pack_that_goes_while_groups_are_looked_at_stops_nobody() -> None:
+    backend, texts = with_alike(1)
+    repository = memory_repository(backend)
+    later = b"".join(changed(lines(1), 60))
+    open_run_of(repository, later, texts[0]).seal("ok", ended=1)
+    assert groups(backend)
+    marks = Marks(repository)
+    planned = repack.plan(repository, grace=NOW, marks=marks)
+    real, gone = repository.database.base_of, []
+
+    def base_of(location: Location) -> list[ChunkId]:
+        if not gone:
+            gone.append(location)
+            raise CorruptError(f"pack {location.pack} is gone")
+        return real(location)
+
+    repository.database.base_of = base_of  # type: ignore[method-assign]
+    repack.run(repository, planned, grace=NOW, marks=marks)
+    assert gone
+    assert_reads(backend, [*texts, later])
