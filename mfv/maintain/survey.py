@@ -9,8 +9,9 @@ from typing import NamedTuple
 from mfv.errors import NotFoundError
 from mfv.ids import PackId
 from mfv.maintain.marks import Marks
-from mfv.odb.codec import SHARED, Codec
+from mfv.odb.codec import Codec
 from mfv.odb.packindex import Location, key_of, list_packs
+from mfv.odb.ranges import range_of
 from mfv.repo.repository import Repository
 from mfv.storage.base import Stat
 
@@ -61,7 +62,7 @@ def survey(repository: Repository, marks: Marks) -> list[PackFacts]:
     stats = _stats(repository)
     prefer = preference({pack for pack, stat in stats.items() if stat.size < SMALL}, stats)
     counts: dict[tuple[bytes, int], Location] = {}
-    ranges: dict[PackId, dict[tuple[int, bytes], int]] = {pack: {} for pack in stats}
+    ranges: dict[PackId, dict[tuple[PackId, int, bytes], int]] = {pack: {} for pack in stats}
     live: set[PackId] = set()
     for location in repository.database.index:
         pack, record = location
@@ -74,7 +75,7 @@ def survey(repository: Repository, marks: Marks) -> list[PackFacts]:
         key = (record.id, record.kind)
         if key not in counts or prefer(location) < prefer(counts[key]):
             counts[key] = location
-    kept: dict[PackId, set[tuple[int, bytes]]] = {pack: set() for pack in stats}
+    kept: dict[PackId, set[tuple[PackId, int, bytes]]] = {pack: set() for pack in stats}
     loose: dict[PackId, int] = dict.fromkeys(stats, 0)
     for location in counts.values():
         kept[location.pack].add(range_of(location))
@@ -104,13 +105,3 @@ def _stats(repository: Repository) -> dict[PackId, Stat]:
             with contextlib.suppress(NotFoundError):  # another gc was here
                 stats[pack] = backend.stat(key_of(pack))
     return stats
-
-
-def range_of(location: Location) -> tuple[int, bytes]:
-    """What tells the stored range of an object from others of its pack.
-
-    What is compressed together has one range. Empty objects take no room, so that several may
-    begin at one offset.
-    """
-    record = location.record
-    return record.offset, b"" if record.codec in SHARED else record.id

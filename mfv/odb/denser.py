@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 
 SMALL = 128 << 10  # bytes raw: up to so many, an object is bundled with those that are like it
 BUNDLE = 256 << 10  # bytes raw of small objects: what reading one of them expands
-_RUN = 1 << 20  # bytes raw of neighbours
+_RUN = 1 << 20  # bytes raw of neighbours, and what the last of them has beyond
+# Larger chunks, of items as large, are left alone: a reader believes in ranges of 16 MiB at most.
+_LARGEST_PART = 4 << 20  # bytes raw
 # Small objects are gathered to so many before they are sorted.
 _GATHERED = 32 << 20  # bytes
 _GATHERED_OBJECTS = 1 << 15
@@ -89,7 +91,7 @@ class Denser:
             return True
         if record.codec == Codec.BUNDLE:
             return self._take_apart(location)
-        if is_dense or not record.size:
+        if is_dense or not record.size or record.size > _LARGEST_PART:
             return False
         if record.codec == Codec.GROUP:
             self._take_group(location)

@@ -16,9 +16,19 @@ _GAP = 64 << 10  # bytes
 _MAP_FROM = 256 * 1024  # bytes
 
 
+def range_of(location: Location) -> tuple[PackId, int, bytes]:
+    """What tells the stored range of an object from all others.
+
+    What is compressed together has one range. Empty objects take no room, so that several may
+    begin at one offset.
+    """
+    pack, record = location
+    return pack, record.offset, b"" if record.codec in SHARED else record.id
+
+
 def by_range(index: Iterable[Location]) -> Iterator[list[Location]]:
     """The objects of each stored range, in the order of an index: several where they share one."""
-    for _, members in groupby(index, key=_range):
+    for _, members in groupby(index, key=range_of):
         yield list(members)
 
 
@@ -64,11 +74,6 @@ def in_one_piece(chunks: list[Location]) -> bool:
             return False
         offset += record.size
     return True
-
-
-def _range(location: Location) -> tuple[PackId, int, int]:
-    record = location.record
-    return location.pack, record.offset, record.stored
 
 
 def _joins(run: list[Location], chunk: Location, size: int) -> bool:

@@ -21,6 +21,7 @@ from mfv.odb.intake import Packed
 from mfv.odb.pack import ALIGNMENT, PACK_OBJECTS, Member, PackBuilder, Receipt, Record
 from mfv.odb.packindex import Location, key_of, read_index
 from mfv.odb.pipeline import PutStream
+from mfv.odb.ranges import range_of
 from mfv.odb.verified import Verified
 from mfv.storage.base import Backend, Buffer
 
@@ -136,15 +137,15 @@ class Transfer:
 
     def is_copied(self, location: Location) -> bool:
         """Whether the range that the object lies in was copied or claimed."""
-        return _range_of(location) in self._copied
+        return range_of(location) in self._copied
 
     def claim(self, location: Location) -> None:
         """Notes that the range that the object lies in is, or will be, written anew by `add`."""
-        self._copied.add(_range_of(location))
+        self._copied.add(range_of(location))
 
     def give_up(self, location: Location) -> None:
         """Takes a claim back: nothing was written for it."""
-        self._copied.discard(_range_of(location))
+        self._copied.discard(range_of(location))
 
     def add(self, packed: Packed, owing: Location | None = None) -> None:
         """Adds a range written anew, of objects that were read and found right.
@@ -263,12 +264,6 @@ def member_of(record: Record) -> Member:
 def alone(record: Record, data: Buffer) -> Packed:
     """The object of `record`, of which `data` are the bytes, in a range of its own."""
     return Packed([member_of(record)], *codec.encode(memoryview(data), Plan(Codec.ZSTD)))
-
-
-def _range_of(location: Location) -> tuple[PackId, int, bytes]:
-    """What tells the stored range of an object from others, of which some are empty."""
-    pack, record = location
-    return pack, record.offset, b"" if record.codec in SHARED else record.id
 
 
 def _shared(record: Record) -> tuple[int, int, int]:

@@ -169,7 +169,7 @@ class PackIndex:
             if pack not in self._gone:
                 with contextlib.suppress(NotFoundError), self._set_aside(pack):
                     records = self._sealed.records(pack)
-            for record in sorted(records, key=lambda one: (one.offset, one.within)):
+            for record in sorted(records, key=lambda one: (one.offset, one.stored, one.within)):
                 yield Location(pack, record)
 
     def _look_up(self, object_id: bytes) -> list[Location]:

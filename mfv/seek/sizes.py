@@ -88,7 +88,7 @@ class _Meter:
             raw = sum(record.size for record in records)
             for record in records:
                 # What is compressed together shares what that takes, by size.
-                share = record.stored * record.size // raw if len(records) > 1 else record.stored
+                share = record.stored * record.size // raw if raw else record.stored
                 self._stored.setdefault(record.id, share)
 
     def behind(self, blobs: Iterable[BlobId]) -> set[bytes]:

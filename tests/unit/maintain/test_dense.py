@@ -24,10 +24,12 @@ from mfv.errors import CorruptError
 from mfv.ids import BlobId, ChunkId, PackId
 from mfv.maintain import gc, repack, rewriting, survey
 from mfv.maintain.marks import Marks
+from mfv.manifest.records import Opening
 from mfv.odb import delta, likeness
 from mfv.odb.codec import Codec
 from mfv.odb.denser import BUNDLE
 from mfv.odb.packindex import Location, is_dense, key_of, list_packs, read_index
+from mfv.odb.writer import Writer
 from mfv.repo.artifacts import load
 from mfv.repo.entries import SweepRuns, TrashRuns
 from mfv.repo.recorder import RunRecorder
@@ -296,6 +298,24 @@ def test_what_groups_build_on_outlives_its_run() -> None:
     maintain(backend)
     assert [values_of(backend, number) for number in (3, 4, 5)] == texts[2:]
     assert_well(backend)
+
+
+def test_chunks_as_large_as_their_items_are_left_as_they_lie() -> None:
+    backend = memory_repository().backend
+    data = b"".join(lines(5, 650_000))
+    width = 6 << 20
+    assert len(data) > 2 * width
+
+    def make(writer: Writer) -> Opening:
+        writer.add_blob(data, ("u", width))
+        return opening_of(script=data)(writer)
+
+    RunRecorder(memory_repository(backend), make).seal("ok", ended=1)
+    large = {one.record.id for one in records(backend) if one.record.size == width}
+    assert large
+    maintain(backend)
+    assert {one.record.codec for one in records(backend) if one.record.id in large} == {Codec.ZSTD}
+    assert_reads(backend, [data])
 
 
 def test_where_loading_is_to_be_fast_all_is_kept_as_it_lies() -> None:
