@@ -132,7 +132,7 @@ def report(error: Exception) -> int:
     from mfv.errors import EXIT_FAILED, MfvError
     from mfv.render.terminal import Paint, coloured
     from mfv.render.text import escape
-    from mfv.storage.local import hint_for
+    from mfv.storage.oserrors import hint_for
 
     paint = Paint(coloured(sys.stderr))
     try:

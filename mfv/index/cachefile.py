@@ -23,7 +23,8 @@ from mfv.repo.archive import read_entry
 from mfv.repo.log import read_tip
 from mfv.repo.repository import Repository
 from mfv.repo.standing import refuse_writing
-from mfv.storage.local import leads_away, storage_error
+from mfv.storage.oserrors import storage_error
+from mfv.storage.paths import leads_away
 
 _CURRENT = "current"
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe is not waited for

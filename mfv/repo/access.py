@@ -9,7 +9,8 @@ import stat
 from mfv import modes
 from mfv.errors import NotFoundError, StorageError
 from mfv.repo import config as configs
-from mfv.storage.local import LocalBackend, storage_error
+from mfv.storage.local import LocalBackend
+from mfv.storage.oserrors import storage_error
 
 _SETTING = re.compile(rb"^[ \t]*shared[ \t]*=.*\n?", re.MULTILINE)
 

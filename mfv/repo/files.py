@@ -17,7 +17,9 @@ from mfv.odb.source import hash_all
 from mfv.odb.writer import Writer
 from mfv.repo.paths import check_path
 from mfv.serde.openfile import PATH, OpenFile, open_file, revive
-from mfv.storage.local import LocalBackend, leads_away, storage_error
+from mfv.storage.local import LocalBackend
+from mfv.storage.oserrors import storage_error
+from mfv.storage.paths import leads_away
 
 FOLDER = "cache/files"
 

@@ -21,7 +21,8 @@ from mfv.repo.publish import Build, add_record, publish
 from mfv.repo.reachable import blobs_of_task
 from mfv.repo.reads import sources_of
 from mfv.repo.repository import CRASHED, Repository
-from mfv.storage.local import LocalBackend, hold
+from mfv.storage.held import hold
+from mfv.storage.local import LocalBackend
 
 # Shorter logs stand in the task's record.
 _INLINE_LOG = 2048  # bytes

@@ -25,7 +25,9 @@ from mfv.repo.names import OPEN, RunState, State
 from mfv.repo.standing import Standing, refuse_writing, standing_of
 from mfv.repo.tags import TAGS_PER_RUN, check_note, check_tag
 from mfv.storage.base import Backend
-from mfv.storage.local import TMP, LocalBackend, is_abandoned, is_folder
+from mfv.storage.held import is_abandoned
+from mfv.storage.local import TMP, LocalBackend
+from mfv.storage.paths import is_folder
 
 FOLDER_NAME = ".mfv"
 # Records are small, and views of runs keep theirs. Of large ones a few are kept in all, those that

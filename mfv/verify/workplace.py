@@ -20,7 +20,8 @@ from mfv.errors import StorageError
 from mfv.repo.entries import OpenRun
 from mfv.repo.repository import Repository
 from mfv.repo.view import RunView
-from mfv.storage.local import TMP, clear_held_folders, make_held_folder
+from mfv.storage.held import clear_held_folders, make_held_folder
+from mfv.storage.local import TMP
 
 PREFIX = "verify-"
 _ELSEWHERE = f"mfv-{PREFIX}"

@@ -15,7 +15,8 @@ from mfv import modes
 from mfv.errors import NotFoundError
 from mfv.repo import access
 from mfv.repo.repository import Repository
-from mfv.storage.local import LocalBackend, hold
+from mfv.storage.held import hold
+from mfv.storage.local import LocalBackend
 
 
 def paths_in(folder: Path) -> list[Path]:
@@ -104,7 +105,7 @@ def test_sharing_with_a_group_that_is_not_there_makes_nothing(tmp_path: Path) ->
 
 
 def test_a_folder_for_a_process_alone_stays_so_when_a_repository_is_shared(tmp_path: Path) -> None:
-    from mfv.storage.local import make_held_folder
+    from mfv.storage.held import make_held_folder
 
     Repository.create(tmp_path / ".mfv")
     place, fd = make_held_folder(str(tmp_path / ".mfv" / "tmp"), "verify-")

@@ -15,7 +15,8 @@ from mfv.maintain import gc
 from mfv.maintain.room import having_room, keep_reserve
 from mfv.odb.packindex import key_of
 from mfv.repo.repository import Repository
-from mfv.storage.local import TMP, storage_error
+from mfv.storage.local import TMP
+from mfv.storage.oserrors import storage_error
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from mfv.repo.publish import publish
 from mfv.repo.recorder import RunRecorder, close_crashed
 from mfv.repo.repository import CRASHED, Repository
 from mfv.storage.base import Backend
-from mfv.storage.local import hold, is_abandoned
+from mfv.storage.held import hold, is_abandoned
 from mfv.storage.memory import MemoryBackend
 from mfv.storage.wrappers import FailingBackend
 

@@ -12,7 +12,8 @@ import pytest
 from racing import Holder, race
 
 from mfv.errors import StorageError
-from mfv.storage.local import LocalBackend, hold, is_abandoned
+from mfv.storage.held import hold, is_abandoned
+from mfv.storage.local import LocalBackend
 
 
 def test_a_held_file_is_not_abandoned_until_its_holder_closes_it(tmp_path: Path) -> None:

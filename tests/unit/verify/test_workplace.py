@@ -11,7 +11,7 @@ from making import memory_repository
 
 from mfv.errors import StorageError
 from mfv.repo.repository import Repository
-from mfv.storage import local
+from mfv.storage import held
 from mfv.storage.local import LocalBackend
 from mfv.verify.workplace import PREFIX, workplace
 
@@ -47,7 +47,7 @@ def test_it_is_removed_when_something_is_raised(repository: Repository) -> None:
 
 def abandoned(repository: Repository) -> Path:
     """A place as one leaves it that is killed."""
-    path, fd = local.make_held_folder(f"{repository.folder}/tmp", PREFIX)
+    path, fd = held.make_held_folder(f"{repository.folder}/tmp", PREFIX)
     Path(path, "big").write_bytes(bytes(100))
     os.close(fd)
     return Path(path)
@@ -70,12 +70,12 @@ def test_and_by_whatever_clears_the_repository(repository: Repository) -> None:
 
 
 def test_it_is_held_as_long_as_anybody_who_was_started_lives(repository: Repository) -> None:
-    path, fd = local.make_held_folder(f"{repository.folder}/tmp", PREFIX)
+    path, fd = held.make_held_folder(f"{repository.folder}/tmp", PREFIX)
     child = os.dup(fd)  # as a process has it that was handed it
     os.close(fd)
-    assert local.clear_held_folders(f"{repository.folder}/tmp", PREFIX) == ()
+    assert held.clear_held_folders(f"{repository.folder}/tmp", PREFIX) == ()
     os.close(child)
-    cleared = local.clear_held_folders(f"{repository.folder}/tmp", PREFIX)
+    cleared = held.clear_held_folders(f"{repository.folder}/tmp", PREFIX)
     assert cleared == (os.path.basename(path),)
 
 
@@ -83,7 +83,7 @@ def test_a_link_is_no_place(repository: Repository, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").touch()
     Path(f"{repository.folder}/tmp", f"{PREFIX}link").symlink_to(tmp_path / "mine")
-    assert local.clear_held_folders(f"{repository.folder}/tmp", PREFIX) == ()
+    assert held.clear_held_folders(f"{repository.folder}/tmp", PREFIX) == ()
     assert (tmp_path / "mine" / "file").exists()
 
 
@@ -93,7 +93,7 @@ def test_where_the_repository_cannot_be_written_to_it_lies_elsewhere(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", os.fspath(elsewhere))
-    made = local.make_held_folder
+    made = held.make_held_folder
 
     def refuse(parent: str, prefix: str, *modes: object) -> tuple[str, int]:
         if parent.startswith(os.fspath(repository.folder)):
