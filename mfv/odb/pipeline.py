@@ -121,6 +121,10 @@ class PutStream:
             self.close()
         self._queue.put(parts)
 
+    def end(self) -> None:
+        """Says that all was handed over; `close` waits for it."""
+        self._queue.put(None)
+
     def close(self) -> None:
         """Returns when everything handed over is durable; raises what the `put` raised."""
         self._end()
@@ -135,7 +139,7 @@ class PutStream:
 
     def _end(self) -> None:
         if self._thread.is_alive():
-            self._queue.put(None)
+            self.end()
         self._thread.join()
 
     def _put(self, backend: Backend, key: str) -> None:

@@ -18,17 +18,15 @@ from mfv.odb import codec
 from mfv.odb.codec import SHARED, Codec, Plan
 from mfv.odb.database import Database
 from mfv.odb.intake import Packed
-from mfv.odb.pack import ALIGNMENT, PACK_OBJECTS, Member, PackBuilder, Receipt, Record
-from mfv.odb.packindex import Location, key_of, read_index
-from mfv.odb.pipeline import PutStream
+from mfv.odb.pack import ALIGNMENT, Member, Receipt, Record
+from mfv.odb.packindex import Location, read_index
+from mfv.odb.packsout import PacksOut
 from mfv.odb.ranges import range_of
 from mfv.odb.verified import Verified
-from mfv.storage.base import Backend, Buffer
+from mfv.storage.base import Buffer
 
 # A pack that is full is closed where no blob is torn apart by it.
 FULL = 256 << 20  # bytes
-_STREAM_FROM = 8 << 20  # bytes; beyond, a pack is written while it grows
-_HANDING = 1 << 20  # bytes handed over at a time, at least
 
 
 class Transfer:
@@ -50,7 +48,13 @@ class Transfer:
         """
         self._database, self._sources, self._prefer = database, sources, prefer
         self._salvaged = salvaged or {}
-        self._out = _Out(database, dense=dense)
+        verified = Verified(database.backend)
+        self._out = PacksOut(
+            database.backend,
+            FULL,
+            lambda receipt, _: verified.note(receipt.pack),
+            dense=dense,
+        )
         self._copied: set[tuple[PackId, int, bytes]] = set()
         self._safe: dict[tuple[bytes, int], int] = {}  # by id and kind: the depth
         self._owed: set[bytes] = set()
@@ -171,7 +175,7 @@ class Transfer:
         They are not made known: whoever looks for what they hold finds them.
         """
         self._before = (PackId(bytes(16)), 0)
-        return self._out.flush()
+        return list(self._out.flush())
 
     def abandon(self) -> None:
         """Drops what is not in a pack yet, and ends all threads."""
@@ -206,54 +210,6 @@ class Transfer:
                 raise CorruptError(f"a group of pack {pack} is not as any writer makes one")
             end += one.size
         return records
-
-
-class _Out:
-    """New packs, written while they grow."""
-
-    def __init__(self, database: Database, *, dense: bool) -> None:
-        self._database, self._dense = database, dense
-        self._builder = PackBuilder(dense=dense)
-        self._stream: PutStream | None = None
-        self._receipts: list[Receipt] = []
-
-    def add(self, packed: Packed, *, align: bool, follows: bool) -> None:
-        """Appends a range; `follows`: it lay right behind the one that was added last."""
-        full = self._builder.size > FULL or len(self._builder.records) >= PACK_OBJECTS
-        if not follows and full:
-            self._write()
-        self._builder.add(packed.members, packed.codec, packed.stored, packed.depth, align=align)
-        if self._builder.size > _STREAM_FROM and self._builder.waiting > _HANDING:
-            if self._stream is None:
-                self._stream = PutStream(self._backend, key_of(self._builder.id))
-            self._stream.hand(self._builder.take())
-
-    @property
-    def _backend(self) -> Backend:
-        return self._database.backend
-
-    def flush(self) -> list[Receipt]:
-        self._write()
-        return list(self._receipts)
-
-    def abandon(self) -> None:
-        if self._stream is not None:
-            self._stream.abandon()
-            self._stream = None
-
-    def _write(self) -> None:
-        if not self._builder.records:
-            return
-        parts, receipt = self._builder.finish()
-        if self._stream is None:
-            self._backend.put(key_of(receipt.pack), parts)
-        else:
-            stream, self._stream = self._stream, None
-            stream.hand(parts)
-            stream.close()
-        Verified(self._backend).note(receipt.pack)
-        self._receipts.append(receipt)
-        self._builder = PackBuilder(dense=self._dense)
 
 
 def member_of(record: Record) -> Member:

@@ -26,9 +26,10 @@ from mfv.odb.codec import Codec, Plan
 from mfv.odb.database import Database
 from mfv.odb.intake import Hashed, Packed
 from mfv.odb.item import Item
-from mfv.odb.pack import PACK_OBJECTS, Member, PackBuilder, Receipt
-from mfv.odb.packindex import FOLDER, key_of
-from mfv.odb.pipeline import Hashing, Lanes, PutStream
+from mfv.odb.pack import Member, Receipt, Record
+from mfv.odb.packindex import FOLDER
+from mfv.odb.packsout import PacksOut
+from mfv.odb.pipeline import Hashing, Lanes
 from mfv.odb.source import Piece, ReadAt, from_memory, from_reader, hash_all, reader_of
 from mfv.odb.verified import Verified
 from mfv.storage.base import settle
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
 PARCEL_LIMIT = 256 * 1024  # bytes stored
 _PACK_LARGEST = 1 << 30  # bytes
 
-# A pack that grows beyond this is written while it grows, which also bounds what waits in memory.
-_STREAM_FROM = 8 << 20  # bytes
-_HANDING = 1 << 20  # bytes handed over at a time, at least
 # Larger blobs are hashed and compressed on two cores, in batches that outweigh the handing over.
 _LANES_FROM = 4 << 20  # bytes
 _COMING = 6  # batches that may be under way while the next are planned
@@ -94,16 +92,14 @@ class Writer:
         self._database = database
         database.read_anew()  # nothing new may rely on what was whole once
         self._avoid = avoid or set()
-        self._builder = PackBuilder()
         self._verified = Verified(database.backend, database.notes)
+        self._out = PacksOut(database.backend, _PACK_LARGEST, self._is_durable)
         # The objects written here: the pack of one that needs no other, None of the rest.
         self._own: dict[bytes, PackId | None] = {}
-        self._stream: PutStream | None = None
         self._lanes: Lanes | None = None
         # Batches being packed, and whether the first of one begins a blob.
         self._coming: deque[tuple[list[Packed] | Future[list[Packed]], bool]] = deque()
         self._good: dict[bytes, frozenset[PackId]] = {}  # those found whole, and what they need
-        self._receipts: list[Receipt] = []
         self._relied: set[PackId] = set()
         self._settled = True  # whether all that is relied on was seen to be durable
 
@@ -267,10 +263,12 @@ class Writer:
         """Stores the record `data` under its id; returns the pack in which it lies or will lie."""
         if not self._known(record_id):
             self._add_small(record_id, data)
-            self._take_in()
-            return self._builder.id
+        self._take_in()
+        own = self._own.get(record_id)
+        if own is not None:
+            return own
         places = self._database.index.find(record_id)
-        return places[0].pack if places else self._builder.id
+        return places[0].pack if places else self._out.growing.id
 
     def add_parcel(self, parcel: Parcel) -> None:
         """Takes over the objects of another writer."""
@@ -284,16 +282,17 @@ class Writer:
     def pending(self) -> int:
         """Bytes gathered and not yet in a pack."""
         self._take_in()
-        return self._builder.payload
+        return self._out.growing.payload
 
     def parcel(self) -> tuple[Parcel, set[PackId]] | None:
         """What was gathered and what it relies on; None if that is too much to hand over."""
         self._take_in()
-        if self._receipts or self._stream is not None or self.pending > PARCEL_LIMIT:
+        if not self._out.is_in_memory or self.pending > PARCEL_LIMIT:
             return None
         self._close_lanes()
         parts: list[Part] = []
-        for record, stored in zip(self._builder.records, self._builder.stored, strict=True):
+        gathered = self._out.growing
+        for record, stored in zip(gathered.records, gathered.stored, strict=True):
             one = (record.id, record.kind, record.size)
             if record.within:
                 parts[-1].objects.append(one)
@@ -304,17 +303,15 @@ class Writer:
     def flush(self) -> Outcome:
         """Writes what was gathered as packs; durable when this returns."""
         self._take_in()
-        if not self._settled and not self._builder.records:  # a new pack settles the others too
+        if not self._settled and self._out.is_empty:  # a new pack settles the others too
             settle(self._database.backend, FOLDER)
-        self._write_pack()
+        receipts = self._out.flush()
         self._close_lanes()
-        return Outcome(self._receipts, self._relied)
+        return Outcome(receipts, self._relied)
 
     def abandon(self) -> None:
         """Drops what was gathered and is not in a pack yet, and ends all threads."""
-        if self._stream is not None:
-            self._stream.abandon()
-            self._stream = None
+        self._out.abandon()
         self._close_lanes()
         self._coming.clear()
 
@@ -371,33 +368,15 @@ class Writer:
             self._take_in()
 
     def _append(self, packed: Packed, *, align: bool) -> None:
-        if self._builder.size > _PACK_LARGEST or len(self._builder.records) >= PACK_OBJECTS:
-            self._write_pack()
-        self._builder.add(packed.members, packed.codec, packed.stored, packed.depth, align=align)
+        pack = self._out.add(packed, align=align)
         self._relied |= packed.relied
         for member in packed.members:
             alone = packed.depth == 0 and member.kind != BlobId.kind
-            self._own[bytes(member.id)] = self._builder.id if alone else None
-        if self._builder.size > _STREAM_FROM and self._builder.waiting > _HANDING:
-            if self._stream is None:
-                key = key_of(self._builder.id)
-                self._stream = PutStream(self._database.backend, key)
-            self._stream.hand(self._builder.take())
+            self._own[bytes(member.id)] = pack if alone else None
 
-    def _write_pack(self) -> None:
-        if not self._builder.records:
-            return
-        parts, receipt = self._builder.finish()
-        if self._stream is None:
-            self._database.backend.put(key_of(receipt.pack), parts)
-        else:
-            stream, self._stream = self._stream, None
-            stream.hand(parts)
-            stream.close()
-        self._database.index.add(receipt.pack, self._builder.records)
+    def _is_durable(self, receipt: Receipt, records: list[Record]) -> None:
+        self._database.index.add(receipt.pack, records)
         self._verified.note(receipt.pack)
-        self._receipts.append(receipt)
-        self._builder = PackBuilder()
 
     def _close_lanes(self) -> None:
         if self._lanes is not None:

@@ -31,7 +31,7 @@ from mfv.maintain import repack, survey
 from mfv.maintain.repack import plan, run
 from mfv.maintain.rewriting import Repacked
 from mfv.manifest.records import Opening
-from mfv.odb import transfer
+from mfv.odb import packsout, transfer
 from mfv.odb.codec import Codec
 from mfv.odb.pack import Member, PackBuilder
 from mfv.odb.packindex import Location, key_of, list_packs, read_index
@@ -289,8 +289,8 @@ def test_a_blob_whose_chunks_lie_elsewhere_too_is_not_torn_apart() -> None:
 
 def test_a_full_pack_is_closed_and_written_while_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "FULL", 20_000)
-    monkeypatch.setattr(transfer, "_STREAM_FROM", 5_000)
-    monkeypatch.setattr(transfer, "_HANDING", 3_000)
+    monkeypatch.setattr(packsout, "_STREAM_FROM", 5_000)
+    monkeypatch.setattr(packsout, "_HANDING", 3_000)
     backend, expected = filled(12)
     done = do(backend)
     assert len(done.written) > 1
