@@ -19,6 +19,9 @@ _COPIES_UP_TO = 2 * 1024 * 1024  # elements, where a pass needs a copy
 class _Short(reprlib.Repr):
     """Short reprs without memory addresses, so that equal values read alike."""
 
+    def repr1(self, x: object, level: int) -> str:
+        return _at_once(x) or super().repr1(x, level)
+
     def repr_bytes(self, x: bytes, level: int) -> str:
         # Of all of it would be four times as long as it is.
         return repr(x) if len(x) <= self.maxstring else f"{x[: self.maxstring]!r}..."
@@ -43,6 +46,7 @@ _PLAIN = frozenset({type(None), bool, int, float, str})
 _BUILTIN = frozenset({bytes, bytearray, dict, list, tuple, set, frozenset}) | _PLAIN
 _PRINTED = 12  # elements of an array that are shown
 _ADDRESS = " at 0x"
+_LONG = 10**39  # its repr would be shortened
 _short = _Short()
 _short.maxstring = _short.maxother = 120
 _short.maxlist = _short.maxtuple = _short.maxdict = _short.maxset = 6
@@ -136,6 +140,22 @@ def _builtin(value: Any) -> Facts:
     if isinstance(value, (str, list, tuple, set, frozenset)):
         return Facts(_text(value), length=len(value))
     return Facts(_text(value))
+
+
+def _at_once(value: object) -> str:
+    """What `_short.repr` says of a value that needs no shortening; empty of any other.
+
+    Most values are, and this is ten times as fast.
+    """
+    kind = type(value)
+    if kind is float or kind is bool or value is None:
+        return repr(value)
+    if (kind is int and -_LONG < value < _LONG) or (  # type: ignore[operator]
+        kind is str and len(value) <= _short.maxstring  # type: ignore[arg-type]
+    ):
+        text = repr(value)
+        return text if len(text) <= _short.maxstring else ""
+    return ""
 
 
 def brief(value: object) -> str:
@@ -247,4 +267,5 @@ def _first(items: Any) -> list[tuple[Any, Any]]:
 
 def _text(value: object) -> str:
     """A short repr on one line."""
-    return " ".join(_short.repr(value).split())[:_REPR_LIMIT]
+    text = _at_once(value) or _short.repr(value)
+    return " ".join(text.split())[:_REPR_LIMIT]

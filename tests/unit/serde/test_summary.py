@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from mfv.serde.summary import brief, summarize, type_name
+from mfv.serde.summary import _short, brief, summarize, type_name
 
 
 def test_an_array_tells_shape_dtype_and_statistics() -> None:
@@ -282,3 +283,15 @@ def test_a_large_array_is_not_copied_to_be_told() -> None:
         assert facts.shape == (4 << 20,)
         assert peak < value.nbytes // 2
     assert (summarize(value).nulls, summarize(value).high) == (1, 3.0)
+
+
+@given(
+    st.one_of(
+        st.none(), st.booleans(), st.floats(), st.text(max_size=300), st.integers(),
+        st.integers(-(10**45), 10**45), st.sampled_from([10**39, -(10**39), 10**40, -(10**38) + 1]),
+    )
+)  # fmt: skip
+def test_what_needs_no_shortening_reads_as_it_would_if_it_were_shortened(value: object) -> None:
+    slow = reprlib.Repr.repr1(_short, value, _short.maxlevel)
+    assert _short.repr(value) == slow
+    assert brief(value) == " ".join(slow.split())[:160][:60]
