@@ -90,8 +90,8 @@ class State(msgspec.Struct):
 
     def open_runs(self) -> list[RunState]:
         """The runs that were not sealed, in no order: asked at every start of a run."""
-        runs = (run for numbers in self.runs.values() for run in numbers.values())
-        return [run for run in runs if run.status == OPEN]
+        flows = self.runs.values()
+        return [run for runs in flows for run in runs.values() if run.status == OPEN]
 
     def listed(self, flow: str) -> dict[int, RunState]:
         """The runs of `flow` that are not in the trash, by number."""

@@ -87,6 +87,15 @@ class Overwriting(Protocol):
 
 
 @runtime_checkable
+class Probing(Protocol):
+    """A backend that tells at less cost than `get` that a key is not there."""
+
+    def has(self, key: str) -> bool:
+        """Whether there is `key` now."""
+        ...
+
+
+@runtime_checkable
 class Settling(Protocol):
     """A backend whose keys may be there and not durable: made by a process that was killed."""
 

@@ -10,6 +10,7 @@ import contextlib
 import mmap
 import os
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from mfv.errors import ConflictError, MfvError, NotFoundError, StorageError
 from mfv.modes import PRIVATE
@@ -76,12 +77,7 @@ class LocalBackend:
         return self.put(key, [data], sync=False)
 
     def start_id(self) -> bytes:
-        # Elsewhere than on Linux nothing as plain tells one start from the next.
-        try:
-            with open("/proc/sys/kernel/random/boot_id", "rb") as file:
-                return file.read(64)
-        except OSError:
-            return b""
+        return _start_of_machine()
 
     def witness(self, key: str) -> bytes:
         found = self._lstat(key)
@@ -115,6 +111,16 @@ class LocalBackend:
             except FileExistsError:
                 raise ConflictError(f"{key} exists already") from None
             self._sync_folder(os.path.dirname(path))
+
+    def has(self, key: str) -> bool:
+        path = self._path(key)
+        try:
+            os.lstat(path)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise storage_error(error, "read", path) from error
+        return True
 
     def stat(self, key: str) -> Stat:
         found = self._lstat(key)
@@ -263,3 +269,14 @@ class LocalBackend:
                     yield from self._walk(entry.path, name)
             elif entry.is_file(follow_symlinks=False):
                 yield name
+
+
+@cache
+def _start_of_machine() -> bytes:
+    """What `start_id` says: no process outlives a start."""
+    # Elsewhere than on Linux nothing as plain tells one start from the next.
+    try:
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            return file.read(64)
+    except OSError:
+        return b""

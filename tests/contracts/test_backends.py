@@ -13,7 +13,7 @@ import pytest
 from racing import race
 
 from mfv.errors import ConflictError, NotFoundError, StorageError, UsageError
-from mfv.storage.base import Backend, Mappable, is_key
+from mfv.storage.base import Backend, Mappable, Probing, is_key
 from mfv.storage.local import LocalBackend
 from mfv.storage.memory import MemoryBackend
 
@@ -139,6 +139,17 @@ def test_a_key_that_is_not_there_is_not_found(backend: Backend, verb: str) -> No
     for key in ("nothing", "no/such/folder"):
         with pytest.raises(NotFoundError):
             getattr(backend, verb)(key)
+
+
+def test_a_backend_that_can_be_asked_for_a_key_knows_whether_it_is_there(backend: Backend) -> None:
+    if not isinstance(backend, Probing):
+        pytest.skip("it is asked by reading")
+    assert not backend.has("log/00000001")
+    backend.create("log/00000001", [b"entry"])
+    assert backend.has("log/00000001")
+    assert not backend.has("log/00000002")
+    backend.delete("log/00000001")
+    assert not backend.has("log/00000001")
 
 
 def test_delete_removes_and_does_not_mind_that_it_is_gone(backend: Backend) -> None:
