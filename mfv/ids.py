@@ -75,9 +75,9 @@ class BlobId(ObjectId):
     kind = 2
 
     @staticmethod
-    def hasher() -> blake3:
+    def hasher(threads: int = blake3.AUTO) -> blake3:
         """For bytes that come in turn, much at a time: `update` it; the id is its `digest`."""
-        return blake3(max_threads=blake3.AUTO)
+        return blake3(max_threads=threads)
 
 
 class TreeId(ObjectId):

@@ -37,6 +37,7 @@ class Hashed(NamedTuple):
     id: ChunkId
     piece: Piece
     packs: frozenset[PackId] | None  # those of a verified copy; None where there is none
+    plan: Plan | None = None  # of the segment that begins here, where it was worked out ahead
 
 
 class Chunk(NamedTuple):
@@ -81,18 +82,32 @@ def batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
         yield batch
 
 
-def hash_pieces(known: Known, whole: BlobId | None, pieces: list[Piece]) -> list[Hashed]:
+def hash_pieces(
+    known: Known,
+    whole: BlobId | None,
+    ahead: Callable[[memoryview], Plan] | None,
+    pieces: list[Piece],
+) -> list[Hashed]:
     """Each piece with its id, and where it is stored already.
 
     `whole` is the id of the blob where that is known: a blob that was not cut is its own chunk,
-    and need not be hashed again.
+    and need not be hashed again. `ahead` chooses for the start of a window, if that is new, how
+    to write it: beside other work, where `plan_chunks` would hold up all.
     """
     found = []
     for piece in pieces:
         uncut = whole is not None and len(piece.data) == len(piece.window)
         one = ChunkId(whole) if uncut and whole is not None else ChunkId.of(piece.data)
-        found.append(Hashed(one, piece, known(one)))
+        packs = known(one)
+        starts = packs is None and piece.at == 0
+        plan = ahead(piece.window) if ahead is not None and starts else None
+        found.append(Hashed(one, piece, packs, plan))
     return found
+
+
+def plan_start(window: memoryview, item: Item | None, *, fast: bool = False) -> Plan:
+    """How to write the first segment of `window`; `fast` as for `choose`."""
+    return choose(window[: segment_size(item)], item, fast=fast)
 
 
 def plan_chunks(
@@ -119,7 +134,7 @@ def plan_chunks(
             data, around, at = one.piece
             if around is not window or at >= decided:
                 window, decided = around, at + segment_size(item)
-                plan = choose(window[at:decided], item, fast=fast)
+                plan = one.plan or choose(window[at:decided], item, fast=fast)
             new.append(Chunk(one.id, data, plan))
         yield new
 

@@ -32,7 +32,11 @@ class Lanes:
         # Not at the top: only large blobs are worth threads, and most processes see none.
         from concurrent.futures import ThreadPoolExecutor
 
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="mfv-odb")
+        # Two pools, whose threads start when they are used. What is awaited in order is looked at
+        # by the caller before there is more to submit: behind all that was submitted it would come
+        # when that is done, and then all threads would wait for the caller.
+        self._in_order = ThreadPoolExecutor(THREADS, thread_name_prefix="mfv-odb-order")
+        self._submitted = ThreadPoolExecutor(THREADS, thread_name_prefix="mfv-odb")
 
     def in_order(self, work: Callable[[A], B], batches: Iterable[A]) -> Iterator[B]:
         """`work` of every batch, in the order of the batches, a few of them at a time.
@@ -42,7 +46,7 @@ class Lanes:
         under_way: deque[Future[B]] = deque()
         try:
             for batch in batches:
-                under_way.append(self._pool.submit(work, batch))
+                under_way.append(self._in_order.submit(work, batch))
                 if len(under_way) >= _AHEAD:
                     yield under_way.popleft().result()
             while under_way:
@@ -53,11 +57,12 @@ class Lanes:
 
     def submit(self, work: Callable[[A], B], batch: A) -> Future[B]:
         """`work` of one batch, to be waited for when it is wanted."""
-        return self._pool.submit(work, batch)
+        return self._submitted.submit(work, batch)
 
     def close(self) -> None:
         """Ends the threads; returns when they are gone."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._in_order.shutdown(wait=True, cancel_futures=True)
+        self._submitted.shutdown(wait=True, cancel_futures=True)
 
 
 class Hashing:

@@ -80,16 +80,22 @@ def from_reader(
     `size`: how many bytes that will be, for those that are cut more coarsely the larger they are.
 
     Those of items as a rule: a window may cut one or the other elsewhere. `took` is told of all
-    bytes, in order, before any piece of them is given.
+    bytes, in order, before any piece of them is given; in the thread that read them, which has
+    them at hand.
     """
     rest = memoryview(b"")
     room = largest_piece(item, size)
-    with _Ahead(read_at, room, size) as ahead:
+
+    def fill(window: memoryview, offset: int) -> int:
+        filled = read_at(window, offset)
+        took(window[:filled])
+        return filled
+
+    with _Ahead(fill, room, size) as ahead:
         for buffer, filled in ahead:
             start = room - len(rest)
             buffer[start:room] = rest
             whole = filled < WINDOW
-            took(buffer[room : room + filled])
             pieces = list(cut(buffer[start : room + filled], item, size))
             # Where the last one ends is not known before one has seen what follows.
             rest = pieces.pop() if len(pieces) > 1 and not whole else rest[:0]
@@ -111,7 +117,7 @@ class _Ahead:
         self._windows = Windows(room + WINDOW)
         self._offset = 0
         self._pool: ThreadPoolExecutor | None = None
-        if size > 2 * WINDOW:  # for less a thread costs more than it saves
+        if size > WINDOW:  # for less a thread costs more than it saves
             from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="mfv-read")
@@ -137,6 +143,24 @@ class _Ahead:
         filled = self._read_at(buffer[self._room :], self._offset)
         self._offset += filled
         return buffer, filled
+
+
+class Digest:
+    """The id and the size of bytes that come in turn."""
+
+    def __init__(self) -> None:
+        # One thread: whoever stores what comes has work for the others.
+        self._hasher = BlobId.hasher(threads=1)
+        self.size = 0  # bytes taken
+
+    def take(self, data: memoryview) -> None:
+        """Goes on with `data`; releases the GIL."""
+        self._hasher.update(data)
+        self.size += len(data)
+
+    def id(self) -> BlobId:
+        """The id of all that was taken."""
+        return BlobId(self._hasher.digest())
 
 
 def joined(pieces: Sequence[Piece]) -> memoryview:

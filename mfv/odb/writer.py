@@ -29,8 +29,16 @@ from mfv.odb.item import Item
 from mfv.odb.pack import Member, Receipt, Record
 from mfv.odb.packindex import FOLDER
 from mfv.odb.packsout import PacksOut
-from mfv.odb.pipeline import Hashing, Lanes
-from mfv.odb.source import Piece, ReadAt, from_memory, from_reader, hash_all, reader_of
+from mfv.odb.pipeline import Lanes
+from mfv.odb.source import (
+    Digest,
+    Piece,
+    ReadAt,
+    from_memory,
+    from_reader,
+    hash_all,
+    reader_of,
+)
 from mfv.odb.verified import Verified
 from mfv.storage.base import settle
 
@@ -148,10 +156,10 @@ class Writer:
         self, read_at: ReadAt, size: int, older: Older | None, item: Item | None = None
     ) -> tuple[BlobId, int]:
         """Stores what `read_at` gives, copied a window at a time; the id is that of the copies."""
-        with Hashing() as whole:
-            pieces = from_reader(read_at, whole.take, item, size=size)
-            chunks = self._add_chunks(pieces, size, item, older)
-            blob = whole.id()
+        whole = Digest()
+        pieces = from_reader(read_at, whole.take, item, size=size)
+        chunks = self._add_chunks(pieces, size, item, older)
+        blob = whole.id()
         self._add_list(blob, chunks)
         return blob, whole.size
 
@@ -180,15 +188,18 @@ class Writer:
         """Stores the chunks of a blob of about `size` bytes; returns their ids in order."""
         chunks: list[ChunkId] = []
         in_order: InOrder = map
+        ahead: Callable[[memoryview], Plan] | None = None
+        fast = self._database.fast
+        aligner = self._aligner(older, size)
         if size >= _LANES_FROM:
             lanes = self._lanes = self._lanes or Lanes()
             in_order = lanes.in_order
-        hashed = in_order(partial(intake.hash_pieces, self._where, blob), intake.batches(pieces))
-        aligner = self._aligner(older, size)
+            if aligner is None:
+                ahead = partial(intake.plan_start, item=item, fast=fast)
+        hash_pieces = partial(intake.hash_pieces, self._where, blob, ahead)
+        hashed = in_order(hash_pieces, intake.batches(pieces))
         if aligner is None:
-            planned = intake.plan_chunks(
-                hashed, self._is_new, item, chunks, fast=self._database.fast
-            )
+            planned = intake.plan_chunks(hashed, self._is_new, item, chunks, fast=fast)
         else:
             planned = intake.plan_groups(hashed, self._is_new, item, chunks, aligner)
         pack = partial(intake.pack, self._database, self._avoid)
