@@ -6,14 +6,17 @@ import os
 import random
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mfv.errors import StorageError
 from mfv.ids import BlobId
+from mfv.odb import intake
+from mfv.odb.codec import Plan
 from mfv.odb.database import Database
-from mfv.odb.packindex import list_packs
-from mfv.odb.pipeline import Lanes, PutStream
+from mfv.odb.packindex import list_packs, read_index
+from mfv.odb.pipeline import THREADS, Lanes, PutStream
 from mfv.odb.writer import Writer
 from mfv.storage.local import LocalBackend
 from mfv.storage.memory import MemoryBackend
@@ -77,6 +80,15 @@ class TestLanes:
             list(lanes.in_order(work, range(100)))
         lanes.close()
 
+    def test_what_is_awaited_in_order_does_not_wait_behind_what_was_submitted(self) -> None:
+        lanes, gate = Lanes(), threading.Event()
+        waiting = [lanes.submit(lambda _: gate.wait(30), None) for _ in range(2 * THREADS)]
+        assert list(lanes.in_order(str, range(20))) == [str(number) for number in range(20)]
+        gate.set()
+        assert all(future.result() for future in waiting)
+        lanes.close()
+        assert threads_of_ours() == []
+
 
 class TestPutStream:
     def test_what_is_handed_over_is_what_is_put(self) -> None:
@@ -135,6 +147,43 @@ class TestWriter:
             writer.flush()
             stored.append(database.chunk_ids(blob))
         assert stored[0] == stored[1]
+
+    def test_the_same_bytes_in_the_same_codecs_as_alone(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        data = mixed(LARGE, seed=6)
+        found = []
+        for lanes_from in (4 << 20, 1 << 40):
+            monkeypatch.setattr("mfv.odb.writer._LANES_FROM", lanes_from)
+            backend = MemoryBackend()
+            writer = Writer(Database(backend))
+            writer.add_blob(data)
+            writer.flush()
+            (pack,) = list_packs(backend)
+            found.append(read_index(backend, pack))
+        assert found[0] == found[1]
+
+    def test_nothing_is_tried_of_a_beginning_that_is_known(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        database = Database(MemoryBackend())
+        data, more = mixed(LARGE, seed=7), random.Random(8).randbytes(6 << 20)
+        first = Writer(database)
+        first.add_blob(data)
+        first.flush()
+        tried: list[bytes] = []
+        choose = intake.choose
+
+        def note(segment: memoryview, *rest: Any, **others: Any) -> Plan:
+            tried.append(bytes(segment[:64]))
+            return choose(segment, *rest, **others)
+
+        monkeypatch.setattr(intake, "choose", note)
+        second = Writer(database)
+        second.add_blob(data + more)
+        second.flush()
+        assert tried
+        assert data[:64] not in tried
 
     def test_a_disk_that_fails_half_way_is_told_and_leaves_no_thread(self) -> None:
         backend = MemoryBackend()
