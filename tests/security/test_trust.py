@@ -14,7 +14,7 @@ from commands import TRAIN, Ended, mfv_command, python
 from users import Machine, User, machine, only_root
 
 from mfv.capture import user
-from mfv.client import DataArtifact, Run, metadata, namespace
+from mfv.client import DataArtifact, Run, default_namespace, metadata, namespace
 from mfv.errors import ConflictError, UntrustedError
 from mfv.manifest.records import Run as RunRecord
 from mfv.repo import person, trust
@@ -56,6 +56,14 @@ EVIL = textwrap.dedent('''
     if __name__ == "__main__":
         EvilFlow()
     ''')
+
+
+@pytest.fixture(autouse=True)
+def _the_clients_own_choices(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test after these is to look into the evil repository."""
+    monkeypatch.setattr("mfv.client.place._chosen", None)
+    yield
+    default_namespace()
 
 
 @pytest.fixture
