@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 
@@ -34,7 +35,9 @@ class DiskAhead:
         if waiting >= _WRITE_OUT and hasattr(os, "posix_fadvise"):
             # It drops what is on the disk already, and first sends out what is not: so all stays in
             # memory that was just written.
-            os.posix_fadvise(self._fd, self._told, waiting, os.POSIX_FADV_DONTNEED)
+            # Advice: where it is refused, or a page cannot be written, the sync at the end tells.
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(self._fd, self._told, waiting, os.POSIX_FADV_DONTNEED)
             self._told = self._size
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -59,6 +60,19 @@ def test_where_nothing_like_it_can_be_told_the_sync_does_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(os, "posix_fadvise")
+    monkeypatch.setattr(filebytes, "_WRITE_OUT", STEP)
+    backend = LocalBackend(tmp_path)
+    backend.put("packs/x", parts(11))
+    assert backend.get("packs/x") == b"".join(parts(11))
+
+
+def test_where_it_is_refused_the_file_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(os, "posix_fadvise", refuse)
     monkeypatch.setattr(filebytes, "_WRITE_OUT", STEP)
     backend = LocalBackend(tmp_path)
     backend.put("packs/x", parts(11))
