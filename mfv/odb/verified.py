@@ -8,25 +8,18 @@ in the cache, with what the file system says of it, and taken at its word until 
 
 from __future__ import annotations
 
-from functools import cache
 from typing import cast
 
 from mfv.errors import MfvError
 from mfv.ids import PACK_ID_BYTES, PackId, Seal
 from mfv.odb.packindex import key_of
-from mfv.storage.base import Backend, Witnessing
+from mfv.storage.base import Backend, Witnessing, offers
 
 _FOLDER = "cache/verified/"
 _WITNESS_BYTES = 16
 _NOTE_BYTES = PACK_ID_BYTES + _WITNESS_BYTES
 _LARGEST = 16 << 20  # bytes of notes, beyond which they are begun anew
 _KEPT = 7 * 86400.0  # seconds that the notes of another machine or start are kept
-
-
-@cache
-def _witnesses(kind: type[Backend]) -> bool:
-    # To ask an object whether it follows a protocol takes 25 µs, and writers are made by the dozen.
-    return issubclass(kind, Witnessing)
 
 
 class Notes:
@@ -59,7 +52,7 @@ class Verified:
 
     def __init__(self, backend: Backend, notes: Notes | None = None) -> None:
         """`notes`: what was read of them before, and will be read on."""
-        self._backend = cast(Witnessing, backend) if _witnesses(type(backend)) else None
+        self._backend = cast(Witnessing, backend) if offers(backend, Witnessing) else None
         self._key = ""
         self._notes = Notes() if notes is None else notes
         self._has_read = False

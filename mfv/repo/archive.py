@@ -19,13 +19,12 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from itertools import accumulate
 from typing import NamedTuple, cast
 
 from mfv.errors import CorruptError, FormatTooNewError, NotFoundError
 from mfv.ids import ID_BYTES, Seal
-from mfv.storage.base import Backend, Buffer, Probing
+from mfv.storage.base import Backend, Buffer, Probing, offers
 
 FOLDER = "log/"
 # At most fifteen archives of each size but the largest, and fifteen single files, are left.
@@ -132,7 +131,7 @@ def find_archive(backend: Backend, number: int) -> Archive | None:
     An archive whose table is damaged comes back with `trouble`. Raises FormatTooNewError.
     """
     # Asked some times for every entry that is written, and the answer is nearly always no.
-    has = cast(Probing, backend).has if _probes(type(backend)) else None
+    has = cast(Probing, backend).has if offers(backend, Probing) else None
     for size in SIZES:
         first, last = block_of(number, size)
         if has is not None and not has(archive_key(first, last)):
@@ -142,11 +141,6 @@ def find_archive(backend: Backend, number: int) -> Archive | None:
         except NotFoundError:
             continue  # not yet there, or moved on into a larger one
     return None
-
-
-@cache
-def _probes(kind: type[Backend]) -> bool:
-    return issubclass(kind, Probing)
 
 
 def read_log(backend: Backend, number: int = 1) -> Iterator[tuple[int, bytes]]:

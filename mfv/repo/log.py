@@ -11,7 +11,6 @@ import contextlib
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from typing import NamedTuple, cast
 
 import msgspec
@@ -34,7 +33,7 @@ from mfv.repo.archive import (
 )
 from mfv.repo.entries import Body, Entry
 from mfv.repo.names import State
-from mfv.storage.base import Backend, Overwriting, settle
+from mfv.storage.base import Backend, Overwriting, offers, settle
 
 TIP = "tip"
 CHECKPOINT = "checkpoint-"
@@ -317,16 +316,11 @@ def read_tip(backend: Backend) -> Tip | None:
     return Tip(*_TIP.unpack(body))
 
 
-@cache
-def _overwrites(kind: type[Backend]) -> bool:
-    return issubclass(kind, Overwriting)
-
-
 def write_tip(backend: Backend, tip: Tip) -> None:
     """Moves the hint file on; always of one size, so that it can be written over in place."""
     body = _TIP.pack(*tip)
     data = body + Seal.of(body)
-    if _overwrites(type(backend)):
+    if offers(backend, Overwriting):
         cast(Overwriting, backend).overwrite(TIP, data)
     else:
         backend.put(TIP, [data], sync=False)

@@ -113,13 +113,10 @@ class LocalBackend:
             self._sync_folder(os.path.dirname(path))
 
     def has(self, key: str) -> bool:
-        path = self._path(key)
         try:
-            os.lstat(path)
-        except FileNotFoundError:
+            self._lstat(key)
+        except NotFoundError:
             return False
-        except OSError as error:
-            raise storage_error(error, "read", path) from error
         return True
 
     def stat(self, key: str) -> Stat:
