@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 from mfv.errors import UsageError
 
@@ -134,13 +134,13 @@ class Witnessing(Backend, Protocol):
         ...
 
 
-def offers(backend: Backend, protocol: type[Any]) -> bool:
+def offers(backend: Backend, protocol: type) -> bool:
     """Whether `backend` follows one of the protocols here that not all do."""
     return _follows(type(backend), protocol)
 
 
 @cache
-def _follows(kind: type[Backend], protocol: type[Any]) -> bool:
+def _follows(kind: type[Backend], protocol: type) -> bool:
     # To ask an object takes 25 µs, and it is asked for every entry and every writer.
     return issubclass(kind, protocol)
 
