@@ -70,7 +70,6 @@ def reader_of(view: memoryview) -> ReadAt:
 
 def from_reader(
     read_at: ReadAt,
-    took: Callable[[memoryview], object],
     item: Item | None = None,
     *,
     size: int = 0,
@@ -79,19 +78,11 @@ def from_reader(
 
     `size`: how many bytes that will be, for those that are cut more coarsely the larger they are.
 
-    Those of items as a rule: a window may cut one or the other elsewhere. `took` is told of all
-    bytes, in order, before any piece of them is given; in the thread that read them, which has
-    them at hand.
+    Those of items as a rule: a window may cut one or the other elsewhere.
     """
     rest = memoryview(b"")
     room = largest_piece(item, size)
-
-    def fill(window: memoryview, offset: int) -> int:
-        filled = read_at(window, offset)
-        took(window[:filled])
-        return filled
-
-    with _Ahead(fill, room, size) as ahead:
+    with _Ahead(read_at, room, size) as ahead:
         for buffer, filled in ahead:
             start = room - len(rest)
             buffer[start:room] = rest
@@ -146,20 +137,23 @@ class _Ahead:
 
 
 class Digest:
-    """The id and the size of bytes that come in turn."""
+    """The id and the size of what a reader gives, all of it in turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, read_at: ReadAt) -> None:
+        self._read_at = read_at
         # One thread: whoever stores what comes has work for the others.
         self._hasher = BlobId.hasher(threads=1)
-        self.size = 0  # bytes taken
+        self.size = 0  # bytes read
 
-    def take(self, data: memoryview) -> None:
-        """Goes on with `data`; releases the GIL."""
-        self._hasher.update(data)
-        self.size += len(data)
+    def read_at(self, into: memoryview, offset: int) -> int:
+        """As the reader does; the thread that reads also hashes, for it has the bytes at hand."""
+        filled = self._read_at(into, offset)
+        self._hasher.update(into[:filled])
+        self.size += filled
+        return filled
 
     def id(self) -> BlobId:
-        """The id of all that was taken."""
+        """The id of all that was read."""
         return BlobId(self._hasher.digest())
 
 

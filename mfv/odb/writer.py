@@ -156,8 +156,8 @@ class Writer:
         self, read_at: ReadAt, size: int, older: Older | None, item: Item | None = None
     ) -> tuple[BlobId, int]:
         """Stores what `read_at` gives, copied a window at a time; the id is that of the copies."""
-        whole = Digest()
-        pieces = from_reader(read_at, whole.take, item, size=size)
+        whole = Digest(read_at)
+        pieces = from_reader(whole.read_at, item, size=size)
         chunks = self._add_chunks(pieces, size, item, older)
         blob = whole.id()
         self._add_list(blob, chunks)

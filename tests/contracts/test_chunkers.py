@@ -35,7 +35,7 @@ def by_windows(data: bytes) -> list[bytes]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "WINDOW", 400_000 + len(data) % 300_000)
-        return [bytes(piece.data) for piece in from_reader(read_at, lambda _: None)]
+        return [bytes(piece.data) for piece in from_reader(read_at)]
 
 
 CUTTERS: dict[str, Callable[[bytes], list[bytes]]] = {

@@ -56,6 +56,15 @@ def out(backend: Backend, done: list[Receipt]) -> PacksOut:
     return PacksOut(backend, FULL, lambda receipt, _: done.append(receipt))
 
 
+def fill_one(packs: PacksOut) -> PackId:
+    """Adds until another pack is begun; returns the one that is full."""
+    first = packs.add(a_range(0), align=False)
+    number = 1
+    while packs.add(a_range(number), align=False) == first:
+        number += 1
+    return first
+
+
 def threads_of_ours() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("mfv-odb")]
 
@@ -86,10 +95,7 @@ def test_what_follows_stays_in_the_pack_of_the_one_before() -> None:
 def test_the_next_one_grows_while_one_becomes_durable_which_is_told_then() -> None:
     backend, done = Gated(), list[Receipt]()
     packs = out(backend, done)
-    first = packs.add(a_range(0), align=False)
-    number = 1
-    while packs.add(a_range(number), align=False) == first:
-        number += 1
+    first = fill_one(packs)
     assert backend.waiting.wait(30)
     assert done == []
     assert not packs.is_empty
@@ -130,10 +136,7 @@ def test_one_that_fails_is_told_of_at_the_latest_by_flush_and_leaves_no_thread()
 def test_abandoned_while_one_becomes_durable_it_waits_for_that_one() -> None:
     backend, done = Gated(), list[Receipt]()
     packs = out(backend, done)
-    first = packs.add(a_range(0), align=False)
-    number = 1
-    while packs.add(a_range(number), align=False) == first:
-        number += 1
+    first = fill_one(packs)
     backend.gate.set()
     packs.abandon()
     assert threads_of_ours() == []

@@ -14,7 +14,16 @@ from mfv.odb import source
 from mfv.odb.aligner import Older
 from mfv.odb.database import Database
 from mfv.odb.packindex import key_of, list_packs, read_index
-from mfv.odb.source import WINDOW, ReadAt, Windows, from_memory, from_reader, hash_all, joined
+from mfv.odb.source import (
+    WINDOW,
+    Digest,
+    ReadAt,
+    Windows,
+    from_memory,
+    from_reader,
+    hash_all,
+    joined,
+)
 from mfv.odb.writer import Writer
 from mfv.storage.memory import MemoryBackend
 from mfv.storage.wrappers import CountingBackend
@@ -41,26 +50,26 @@ def test_a_reader_is_cut_where_memory_is(size: int, window: int) -> None:
     data = random.Random(size).randbytes(size)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "WINDOW", window)
-        took: list[bytes] = []
-        pieces = [bytes(p.data) for p in from_reader(reader(data), lambda v: took.append(bytes(v)))]
+        whole = Digest(reader(data))
+        pieces = [bytes(p.data) for p in from_reader(whole.read_at)]
     assert pieces == [bytes(piece.data) for piece in from_memory(memoryview(data))]
-    assert b"".join(took) == data
+    assert (whole.id(), whole.size) == (BlobId.of(data), size)
 
 
 def test_an_item_larger_than_a_window_is_cut_all_the_same() -> None:
     data = text(20_000_000)
-    pieces = [bytes(p.data) for p in from_reader(reader(data), lambda _: None, ("V", 19_000_000))]
+    pieces = [bytes(p.data) for p in from_reader(reader(data), ("V", 19_000_000))]
     assert b"".join(pieces) == data
 
 
 def test_pieces_lie_in_their_window_where_they_say() -> None:
-    for piece in from_reader(reader(text(9_000_000)), lambda _: None):
+    for piece in from_reader(reader(text(9_000_000))):
         assert piece.window[piece.at : piece.at + len(piece.data)] == piece.data
 
 
 def test_neighbours_are_joined_within_a_window_and_across() -> None:
     data = text(20_000_000)
-    pieces = list(from_reader(reader(data), lambda _: None))
+    pieces = list(from_reader(reader(data)))
     assert len({id(piece.window) for piece in pieces}) > 2
     assert joined(pieces) == data
     assert joined(pieces[:2]).obj is pieces[0].data.obj
