@@ -136,7 +136,7 @@ def test_one_that_fails_is_told_of_at_the_latest_by_flush_and_leaves_no_thread()
 def test_abandoned_while_one_becomes_durable_it_waits_for_that_one() -> None:
     backend, done = Gated(), list[Receipt]()
     packs = out(backend, done)
-    first = fill_one(packs)
+    fill_one(packs)
     backend.gate.set()
     packs.abandon()
     assert threads_of_ours() == []
